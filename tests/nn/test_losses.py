@@ -1,0 +1,162 @@
+"""Losses: numbers worked out by hand, reductions, and shapes that must agree."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_nn import nn, tensor
+
+LOG2 = math.log(2)
+E = math.e
+
+# loss, input, target, the single losses
+BY_HAND: dict[str, tuple[Any, list[Any], list[Any], list[Any]]] = {
+    "mse": (nn.MSELoss, [[1.0, 2.0], [3.0, 0.0]], [[0.0, 2.0], [1.0, -3.0]], [[1, 0], [4, 9]]),
+    "l1": (nn.L1Loss, [1.0, 2.0, -3.0], [0.0, 2.0, 1.0], [1, 0, 4]),
+    "huber": (nn.HuberLoss, [0.0, 0.5, 1.0, 3.0, -4.0], [0.0] * 5, [0, 0.125, 0.5, 2.5, 3.5]),
+    "huber, delta 2": (
+        lambda reduction="mean": nn.HuberLoss(reduction, delta=2),
+        [1.0, 2.0, 5.0],
+        [0.0] * 3,
+        [0.5, 2, 8],
+    ),
+    "cross entropy": (
+        nn.CrossEntropyLoss,
+        [[0.0, 0.0], [1.0, 0.0]],
+        [1, 0],
+        [LOG2, math.log(1 + 1 / E)],
+    ),
+    "nll": (nn.NLLLoss, [[-1.0, -2.0, -3.0], [-4.0, -5.0, -6.0]], [2, 0], [3, 4]),
+    "bce from logits": (
+        nn.BCEWithLogitsLoss,
+        [[0.0], [1.0], [-1.0]],
+        [[1.0], [0.0], [0.5]],
+        [[LOG2], [math.log(1 + E)], [math.log(1 + 1 / E) + 0.5]],
+    ),
+    "bce": (nn.BCELoss, [0.5, 0.25, 0.75], [1.0, 0.0, 0.5], [LOG2, math.log(4 / 3), -0.5 * math.log(3 / 16)]),
+}
+
+
+@pytest.mark.parametrize("case", BY_HAND)
+def test_by_hand(case: str) -> None:
+    loss, *given, expected = BY_HAND[case]
+    x, target = (tensor(np.array(values)) for values in given)
+    single = np.array(expected, float)
+    none = loss(reduction="none")(x, target)
+    assert none.shape == single.shape
+    assert none.data == pytest.approx(single, rel=1e-14, abs=1e-15)
+    assert loss(reduction="sum")(x, target).item() == pytest.approx(single.sum(), rel=1e-14)
+    assert loss()(x, target).item() == pytest.approx(single.mean(), rel=1e-14)
+    assert loss()(x, target).shape == ()
+
+
+@pytest.mark.parametrize("case", BY_HAND)
+def test_the_reductions_have_the_same_gradient_up_to_the_count(case: str) -> None:
+    loss, x, target, expected = BY_HAND[case]
+    gradients = {}
+    for reduction in ("mean", "sum", "none"):
+        p = nn.Parameter(np.array(x))
+        loss(reduction=reduction)(p, np.array(target)).sum().backward()
+        assert p.grad is not None
+        gradients[reduction] = p.grad.data
+    assert gradients["none"] == pytest.approx(gradients["sum"], rel=1e-14)
+    assert gradients["mean"] * np.array(expected).size == pytest.approx(gradients["sum"], rel=1e-14)
+    assert np.abs(gradients["sum"]).max() > 0.1
+
+
+@pytest.mark.parametrize("case", BY_HAND)
+def test_targets_may_be_lists_or_arrays_of_another_dtype_and_the_loss_keeps_the_inputs(case: str) -> None:
+    loss, values, target, _ = BY_HAND[case]
+    x = tensor(values)
+    assert x.dtype == np.float32
+    expected = loss()(x, tensor(np.array(target))).item()
+    for given in (target, np.array(target)):
+        value = loss()(x, given)
+        assert value.dtype == np.float32
+        assert value.item() == expected
+
+
+ELEMENTWISE = [nn.MSELoss, nn.L1Loss, nn.HuberLoss, nn.BCEWithLogitsLoss, nn.BCELoss]
+
+
+@pytest.mark.parametrize("loss", ELEMENTWISE)
+def test_a_column_against_a_vector_is_an_error_that_says_what_to_do(loss: Any) -> None:
+    column, vector = np.full((4, 1), 0.5), np.ones(4)
+    for reduction in ("mean", "sum", "none"):
+        with pytest.raises(ValueError, match=r"shape \(4, 1\) and target \(4,\): use target.reshape\(4, 1\)"):
+            loss(reduction=reduction)(tensor(column), vector)
+        with pytest.raises(ValueError, match=r"shape \(4,\) and target \(4, 1\): use target.reshape\(4,\)"):
+            loss(reduction=reduction)(tensor(column[:, 0]), vector[:, None])
+
+
+@pytest.mark.parametrize("loss", ELEMENTWISE)
+def test_no_reshape_is_advised_where_it_would_mix_things_up(loss: Any) -> None:
+    with pytest.raises(ValueError, match=r"\(2, 3\) and target \(3, 2\): a loss compares them one to one"):
+        loss()(tensor(np.full((2, 3), 0.5)), np.zeros((3, 2)))
+
+
+CLASSIFYING = [nn.CrossEntropyLoss, nn.NLLLoss]
+
+
+@pytest.mark.parametrize("loss", CLASSIFYING)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_class_indices_must_be_indices_of_classes(loss: Any, reduction: Any) -> None:
+    criterion, scores = loss(reduction), tensor(np.zeros((2, 3)))
+    for target in ([[0], [1]], [0], [0, 1, 2]):
+        with pytest.raises(ValueError, match=r"\(batch, classes\)"):
+            criterion(scores, np.array(target))
+    with pytest.raises(ValueError, match=r"\(batch, classes\)"):
+        criterion(scores[0], np.array([0, 1, 2]))
+    for wrong in (3, -1):
+        with pytest.raises(ValueError, match=f"target {wrong} is no class"):
+            criterion(scores, np.array([0, wrong]))
+    with pytest.raises(TypeError, match="class indices, integers"):
+        criterion(scores, np.array([0.0, 1.0]))
+
+
+def test_from_logits_nothing_is_lost_however_sure_the_network_is() -> None:
+    far = tensor(np.array([[200.0], [-200.0]], np.float32), requires_grad=True)
+    loss = nn.BCEWithLogitsLoss("none")(far, [[0.0], [1.0]])
+    assert loss.data.tolist() == [[200], [200]]
+    loss.sum().backward()
+    assert far.grad is not None
+    assert far.grad.data.tolist() == [[1], [-1]]
+    logits = tensor(np.array([[200.0, -200.0]], np.float32))
+    assert nn.CrossEntropyLoss("none")(logits, [1]).data.tolist() == [400]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bce_of_a_sure_mistake_is_large_but_finite_and_so_is_its_gradient(dtype: Any) -> None:
+    p = nn.Parameter(np.array([0.0, 1.0, 0.0, 1.0], dtype))
+    loss = nn.BCELoss("none")(p, [1.0, 0.0, 0.0, 1.0])
+    assert loss.data == pytest.approx([69.0776, 69.0776, 0, 0], rel=1e-4)
+    (loss.sum() * 1000).backward()
+    assert p.grad is not None
+    assert np.isfinite(p.grad.data).all()
+
+
+def test_bce_refuses_logits() -> None:
+    with pytest.raises(ValueError, match=r"from 0 to 1, not -2\.0 to 0\.5: put a Sigmoid"):
+        nn.BCELoss()(tensor([-2.0, 0.5]), [0.0, 1.0])
+
+
+@pytest.mark.parametrize("loss", [*ELEMENTWISE, nn.CrossEntropyLoss, nn.NLLLoss])
+def test_nan_goes_through_to_be_diagnosed(loss: Any) -> None:
+    x = tensor(np.array([[np.nan, 0.5], [0.5, 0.5]]))
+    target = np.array([0, 1]) if loss in CLASSIFYING else np.ones((2, 2))
+    with np.errstate(invalid="ignore"):
+        assert math.isnan(loss()(x, target).item())
+
+
+def test_settings_are_checked_and_shown() -> None:
+    with pytest.raises(ValueError, match="'mean', 'sum' or 'none', not 'average'"):
+        nn.MSELoss("average")  # type: ignore[arg-type]
+    for delta in (0, -1, float("nan")):
+        with pytest.raises(ValueError, match="delta must be positive"):
+            nn.HuberLoss(delta=delta)
+    assert repr(nn.MSELoss("sum")) == "MSELoss(reduction='sum')"
+    assert repr(nn.HuberLoss()) == "HuberLoss(reduction='mean', delta=1.0)"

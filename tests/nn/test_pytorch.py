@@ -1,0 +1,138 @@
+"""The same numbers as PyTorch, where it is installed: values and gradients in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_nn import nn, tensor
+
+
+@pytest.fixture
+def torch() -> Any:
+    return pytest.importorskip("torch", reason="compares with PyTorch")
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(5)
+
+
+def close(ours: Any, theirs: Any) -> None:
+    np.testing.assert_allclose(ours.data, theirs.detach().numpy(), rtol=1e-10, atol=1e-10)
+
+
+def same(ours: nn.Module, theirs: Any, torch: Any, *inputs: np.ndarray) -> None:
+    """One forward and backward pass of both: output, gradient of the first input, of the parameters."""
+    x, tx = tensor(inputs[0], requires_grad=True), torch.tensor(inputs[0], requires_grad=True)
+    y = ours(x, *(tensor(a) for a in inputs[1:]))
+    ty = theirs(tx, *(torch.tensor(a) for a in inputs[1:]))
+    close(y, ty)
+    weights = np.asarray(rng().normal(size=y.shape))
+    y.backward(weights)
+    ty.backward(torch.tensor(weights))
+    close(x.grad, tx.grad)
+    gradients = {name: p.grad for name, p in ours.named_parameters()}
+    assert list(gradients) == [name for name, _ in theirs.named_parameters()]
+    for name, p in theirs.named_parameters():
+        close(gradients[name], p.grad)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("ReLU()", "ReLU()"),
+        ("LeakyReLU(0.2)", "LeakyReLU(0.2)"),
+        ("ELU(1.5)", "ELU(1.5)"),
+        ("SiLU()", "SiLU()"),
+        ("Tanh()", "Tanh()"),
+        ("Sigmoid()", "Sigmoid()"),
+        ("Softplus()", "Softplus(threshold=1000)"),
+        ("Softmax(axis=1)", "Softmax(dim=1)"),
+        ("Softmax(axis=0)", "Softmax(dim=0)"),
+        ("Identity()", "Identity()"),
+        ("Flatten()", "Flatten()"),
+        ("Flatten(0, -2)", "Flatten(0, -2)"),
+    ],
+)
+def test_layers_without_parameters(ours: str, theirs: str, torch: Any) -> None:
+    x = rng().normal(size=(4, 3, 5)) * 3
+    x[0, 0, 0] = 0  # where the choice of a gradient is free
+    same(eval(f"nn.{ours}"), eval(f"torch.nn.{theirs}"), torch, x)
+
+
+def test_networks_exchange_their_state(torch: Any) -> None:
+    ours = nn.Sequential(
+        nn.Linear(3, 8, rng=rng(), dtype=np.float64),
+        nn.Tanh(),
+        nn.Sequential(nn.Linear(8, 8, bias=False, rng=rng(), dtype=np.float64), nn.ELU()),
+        nn.Linear(8, 2, rng=rng(), dtype=np.float64),
+    )
+    theirs = torch.nn.Sequential(
+        torch.nn.Linear(3, 8),
+        torch.nn.Tanh(),
+        torch.nn.Sequential(torch.nn.Linear(8, 8, bias=False), torch.nn.ELU()),
+        torch.nn.Linear(8, 2),
+    ).double()
+    assert repr(ours) == repr(theirs)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    ours.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
+    same(ours, theirs, torch, rng().normal(size=(10, 3)))
+    same(ours, theirs, torch, rng().normal(size=(2, 5, 3)))
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (6,)])
+def test_the_default_weights_of_a_linear_layer_have_pytorchs_bounds(shape: tuple[int, ...], torch: Any) -> None:
+    ours, theirs = nn.Linear(50, 4000, rng=rng()), torch.nn.Linear(50, 4000)
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert np.abs(a.data).max() == pytest.approx(b.detach().abs().max().item(), rel=1e-2)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", ["MSELoss", "L1Loss", "HuberLoss", "BCEWithLogitsLoss", "BCELoss"])
+def test_losses_that_compare_one_to_one(name: str, reduction: str, torch: Any) -> None:
+    x, target = rng().normal(size=(20, 3)) * 2, rng().uniform(size=(20, 3))
+    if name == "BCELoss":
+        x = 1 / (1 + np.exp(-x))
+    same(getattr(nn, name)(reduction), getattr(torch.nn, name)(reduction=reduction), torch, x, target)
+
+
+def test_huber_with_another_delta(torch: Any) -> None:
+    x = rng().normal(size=50) * 3
+    same(nn.HuberLoss(delta=1.7), torch.nn.HuberLoss(delta=1.7), torch, x, np.zeros(50))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss"])
+def test_losses_on_class_indices(name: str, reduction: str, torch: Any) -> None:
+    x, target = rng().normal(size=(20, 4)) * 5, rng().integers(0, 4, 20)
+    same(getattr(nn, name)(reduction), getattr(torch.nn, name)(reduction=reduction), torch, x, target)
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (60, 20, 5, 5)])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("xavier_uniform_", {"gain": 2.0}),
+        ("xavier_normal_", {}),
+        ("kaiming_uniform_", {}),
+        ("kaiming_normal_", {"a": 0.5, "mode": "fan_out"}),
+        ("kaiming_normal_", {"nonlinearity": "tanh"}),
+        ("orthogonal_", {"gain": 3.0}),
+    ],
+)
+def test_initialisers_have_the_same_spread(
+    name: str, options: dict[str, Any], shape: tuple[int, ...], torch: Any
+) -> None:
+    ours = getattr(nn.init, name)(tensor(np.zeros(shape)), **options, rng=rng())
+    generator = torch.Generator().manual_seed(0)
+    theirs = getattr(torch.nn.init, name)(torch.zeros(shape), **options, generator=generator)
+    assert ours.data.std() == pytest.approx(theirs.std().item(), rel=0.03)
+
+
+@pytest.mark.parametrize("name", ["linear", "sigmoid", "tanh", "relu", "leaky_relu"])
+def test_gains(name: str, torch: Any) -> None:
+    gain = torch.nn.init.calculate_gain
+    assert nn.init.calculate_gain(name) == pytest.approx(gain(name), rel=1e-15)
+    assert nn.init.calculate_gain(name, 0.3) == pytest.approx(gain(name, 0.3), rel=1e-15)

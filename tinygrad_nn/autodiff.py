@@ -1,0 +1,272 @@
+"""Walking back: from an output to the gradients of what it was made from.
+
+`backward` adds gradients to the leaves' `.grad`; `grad` returns those it is asked for. Both are one
+walk: order the nodes once, newest first, and hand each node's gradient on to its parents by the rules
+of its primitive. On arrays that is an ordinary backward pass. With `create_graph=True` the same rules
+run on Tensors, so the pass is recorded and can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, wraps
+from operator import attrgetter
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+from numpy import asarray, ndarray
+from numpy.typing import ArrayLike
+
+from .tensor import Array, Leaf, Node, Tensor, as_array, mode, wrap, written_since
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def backward(
+    output: Tensor,
+    gradient: ArrayLike | Tensor | None = None,
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> None:
+    """Add d(output)/d(leaf) to `.grad` of every leaf that requires gradients.
+
+    `gradient` weighs the elements of `output`; only a single element may go without. The graph is
+    freed as it is walked unless it is kept (`retain_graph`, or `create_graph` for higher orders).
+
+    RuntimeError: nothing requires gradients, the graph was freed, or an array was changed in place
+    after it was saved. ValueError: `gradient` is missing or misshapen.
+    """
+    found = _walk([output], [_seed(output, gradient)], None, retain_graph or create_graph, create_graph)
+    for leaf, g in found.items():
+        variable = leaf.variable()  # type: ignore[union-attr]
+        if variable is None:
+            continue
+        before = variable.grad
+        if create_graph:
+            variable.grad = g if before is None else before + g
+        else:
+            variable.grad = wrap(_owned(g) if before is None else asarray(before.data + g), None)
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: ArrayLike | Tensor | Sequence[ArrayLike | Tensor | None] | None = None,
+    *,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor, ...]:
+    """The gradients of the sum of `outputs` with respect to each of `inputs`, without touching `.grad`.
+
+    Only what leads to `inputs` is computed. With `create_graph=True` the results can be
+    differentiated again. An input that no output depends on is a RuntimeError, or with
+    `allow_unused` gets zeros.
+    """
+    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    weights: list[Any] = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs] * len(outputs)
+    for i, x in enumerate(inputs):
+        if x.node is None:
+            raise RuntimeError(f"input {i} of grad() does not require gradients: use requires_grad_()")
+    keep = create_graph if retain_graph is None else retain_graph
+    seeds = [_seed(y, w) for y, w in zip(outputs, weights, strict=True)]
+    found = _walk(outputs, seeds, {x.node for x in inputs if x.node is not None}, keep, create_graph)
+    results = []
+    for i, x in enumerate(inputs):
+        g = found.get(x.node)  # type: ignore[arg-type]
+        if g is None and not allow_unused:
+            raise RuntimeError(f"no output depends on input {i}: pass allow_unused=True for a gradient of zeros")
+        if g is None:
+            g = np.zeros_like(x.data)
+        results.append(g if isinstance(g, Tensor) else wrap(_owned(g), None))
+    return tuple(results)
+
+
+def _seed(output: Tensor, gradient: ArrayLike | Tensor | None) -> Tensor:
+    if output.node is None:
+        raise RuntimeError("this tensor does not require gradients and was not made from one that does")
+    if gradient is None:
+        if output.size != 1:
+            raise ValueError(
+                f"a gradient can start itself only at a single element, this output has shape {output.shape}: "
+                "reduce it with .sum() or .mean(), or pass gradient="
+            )
+        return wrap(_ones(output.shape, output.dtype), None)
+    seed = gradient if isinstance(gradient, Tensor) else Tensor(as_array(gradient))
+    if seed.shape != output.shape:
+        raise ValueError(f"gradient has shape {seed.shape}, the output has {output.shape}")
+    return seed if seed.dtype == output.dtype else seed.astype(output.dtype)
+
+
+def _owned(g: Array) -> Array:
+    """An array that nobody else looks into: gradients of leaves are changed in place by their owners."""
+    return g if g.base is None and g.flags.writeable else g.copy()
+
+
+def _ordered(roots: Iterable[Node | Leaf]) -> list[Node]:
+    """All operations that the roots were made by, newest first; each once, and without recursion."""
+    stack = [root for root in roots if root.__class__ is Node]
+    seen = set(stack)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent.__class__ is Node and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=attrgetter("order"), reverse=True)
+
+
+def _leading_to(nodes: list[Node], targets: set[Node | Leaf]) -> set[Node | Leaf]:
+    """Those of `nodes` (newest first) that the targets' gradients pass through."""
+    useful = set(targets)
+    for node in reversed(nodes):
+        if any(parent in useful for parent in node.parents):
+            useful.add(node)
+    return useful
+
+
+def _walk(
+    outputs: Sequence[Tensor],
+    seeds: Sequence[Tensor],
+    targets: set[Node | Leaf] | None,
+    retain_graph: bool,
+    create_graph: bool,
+) -> dict[Node | Leaf, Any]:
+    """The gradients of the targets (of all leaves if None), as arrays, or as Tensors with `create_graph`."""
+    grads: dict[Node | Leaf, Any] = {}
+    for output, seed in zip(outputs, seeds, strict=True):
+        assert output.node is not None
+        _accumulate(grads, output.node, seed if create_graph else seed.data)
+    nodes = _ordered(grads)
+    useful = None if targets is None else _leading_to(nodes, targets)
+    found: dict[Node | Leaf, Any] = {}
+    with _GradMode(create_graph):
+        for node in nodes:
+            g = grads.pop(node, None)
+            if g is None:
+                continue
+            if node.hooks:
+                g = _hooked(node, g, create_graph)
+            if targets is not None and node in targets:
+                found[node] = g
+            if useful is None or node in useful:
+                _pass_on(node, g, grads, useful, create_graph)
+                if not retain_graph:
+                    node.arrays = node.output = None
+        # Every node has handed its gradient on; what is left has arrived at the leaves.
+        for leaf, g in grads.items():
+            if targets is None or leaf in targets:
+                found[leaf] = _hooked(leaf, g, create_graph) if leaf.hooks else g
+    return found
+
+
+def _hooked(node: Node | Leaf, g: Any, create_graph: bool) -> Any:
+    """The gradient after the hooks on its tensor have seen it, and perhaps replaced it."""
+    for hook in list((node.hooks or {}).values()):
+        changed = hook(g if create_graph else wrap(g, None))
+        if changed is not None:
+            g = changed if create_graph else changed.data
+    return g
+
+
+def _pass_on(
+    node: Node, g: Any, grads: dict[Node | Leaf, Any], useful: set[Node | Leaf] | None, create_graph: bool
+) -> None:
+    """Hand the gradient `g` of a node's output on to the node's parents."""
+    primitive, arrays, attrs, y = node.primitive, node.arrays, node.attrs, node.output
+    if arrays is None:
+        raise RuntimeError(
+            f"the graph behind this {primitive.name} has been freed by an earlier backward pass: "
+            "use retain_graph=True there"
+        )
+    changed = written_since(node)
+    if changed is not None:
+        raise RuntimeError(
+            f"an array of shape {changed.shape} that {primitive.name} saved for its gradient has been changed in "
+            "place since (by an optimiser's step, say): run the forward pass again, or call backward() earlier"
+        )
+    inputs: Any = arrays
+    if create_graph:
+        y = wrap(y, node)  # type: ignore[assignment,arg-type]
+        inputs = [wrap(a, p) if a.__class__ is ndarray else a for a, p in zip(arrays, node.parents, strict=True)]
+    for i, parent in enumerate(node.parents):
+        if parent is None or (useful is not None and parent not in useful):
+            continue
+        rule = primitive.vjps[i]
+        if rule is None:
+            continue
+        gi = rule(g, y, *inputs, **attrs) if attrs else rule(g, y, *inputs)
+        x = arrays[i]
+        if not create_graph and gi.__class__ is not ndarray:
+            gi = asarray(gi)
+        if gi.shape != x.shape:
+            gi = _unbroadcast(gi, x.shape)
+        if gi.dtype is not x.dtype and gi.dtype != x.dtype:
+            gi = gi.astype(x.dtype)
+        if gi is g and parent.__class__ is Leaf and not create_graph:
+            gi = gi.copy()  # a rule that passes g on would make two leaves share one gradient
+        if parent in grads:
+            _accumulate(grads, parent, gi)
+        else:
+            grads[parent] = gi
+
+
+def _accumulate(grads: dict[Node | Leaf, Any], node: Node | Leaf, g: Any) -> None:
+    total = grads[node] + g if node in grads else g
+    grads[node] = total if isinstance(total, Tensor) else asarray(total)
+
+
+@lru_cache(maxsize=64)
+def _ones(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Ones that nobody changes, kept from step to step."""
+    ones = np.ones(shape, dtype)
+    ones.flags.writeable = False
+    return ones
+
+
+def _unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum over the axes that broadcasting had added or stretched; arrays and Tensors alike."""
+    if g.__class__ is ndarray and g.ndim == 2 and g.shape[1:] == shape:
+        return _ones(len(g), g.dtype).dot(g)  # the bias of a layer: a third of the cost of sum(axis=0)
+    added = g.ndim - len(shape)
+    stretched = tuple(i for i, n in enumerate(g.shape) if i < added or shape[i - added] != n)
+    return g.sum(axis=stretched).reshape(shape)
+
+
+class _GradMode:
+    """A context in which recording is on or off; also a decorator."""
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+        self.before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self.before.append(mode.grad_enabled)
+        mode.grad_enabled = self.enabled
+
+    def __exit__(self, *_: object) -> None:
+        mode.grad_enabled = self.before.pop()
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+            with _GradMode(self.enabled):
+                return function(*args, **kwargs)
+
+        return wrapped
+
+
+def no_grad() -> _GradMode:
+    """`with no_grad():` or `@no_grad()`: operations leave no graph behind."""
+    return _GradMode(False)
+
+
+def enable_grad() -> _GradMode:
+    """The opposite of `no_grad`, for a part inside one."""
+    return _GradMode(True)
+
+
+def is_grad_enabled() -> bool:
+    return mode.grad_enabled

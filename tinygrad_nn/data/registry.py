@@ -1,0 +1,56 @@
+"""The one table of data sets by name, for the command line and the app."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+
+from numpy.random import Generator
+
+from .dataset import Dataset
+from .generated import make_circle, make_gaussians, make_moons, make_spiral, make_xor
+from .loaders import load_digits, load_iris
+
+SHIPPED: dict[str, tuple[Callable[[], Dataset], str]] = {
+    "digits": (load_digits, "handwritten digits, 1,797 images of 8x8 pixels, ten classes"),
+    "iris": (load_iris, "150 irises by four lengths in cm, three species"),
+}
+GENERATED: dict[str, tuple[Callable[..., Dataset], str]] = {
+    "xor": (make_xor, "generated: quadrants in two colours, like a chessboard of four fields"),
+    "circle": (make_circle, "generated: a disc inside a ring"),
+    "gaussians": (make_gaussians, "generated: two clouds that a straight line parts"),
+    "spiral": (make_spiral, "generated: two spirals wound into each other, the hard one"),
+    "moons": (make_moons, "generated: two half moons that reach into each other"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names that `load` knows."""
+    return (*SHIPPED, *GENERATED)
+
+
+def describe(name: str) -> str:
+    """What a data set is, in a line. `ValueError` for an unknown name."""
+    _known(name)
+    return (SHIPPED.get(name) or GENERATED[name])[1]
+
+
+def load(name: str, *, rng: Generator, n_samples: int | None = None, noise: float | None = None) -> Dataset:
+    """The data set of that name; `n_samples` and `noise` are for the generated ones.
+
+    ValueError: an unknown name (the closest is suggested), or a setting that a shipped set does not have.
+    """
+    _known(name)
+    settings = {k: v for k, v in (("n_samples", n_samples), ("noise", noise)) if v is not None}
+    if name in GENERATED:
+        return GENERATED[name][0](rng=rng, **settings)
+    if settings:
+        raise ValueError(f"{name} is what it is: {' and '.join(settings)} are for generated data")
+    return SHIPPED[name][0]()
+
+
+def _known(name: str) -> None:
+    if name not in names():
+        close = difflib.get_close_matches(name, names(), n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise ValueError(f"there is no data set {name!r}: {hint}They are {', '.join(names())}")

@@ -1,0 +1,104 @@
+"""Scaling features, with scikit-learn's names. Fit on the training part alone, then transform every part."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from .dataset import Array
+
+
+class _Scaler:
+    """x * scale + shift for each column, once `fit` has found them."""
+
+    n_features_in_: int
+
+    def fit(self, x: Array) -> Self:
+        """Learn from x (samples, features), in float64. ValueError if it is empty or not 2-D."""
+        if x.ndim != 2 or not x.size:
+            raise ValueError(f"a scaler is fitted on (samples, features), not {x.shape}")
+        self.n_features_in_ = x.shape[1]
+        self._fit(x.astype(np.float64))
+        return self
+
+    def _fit(self, x: Array) -> None:
+        raise NotImplementedError
+
+    def _affine(self) -> tuple[Array, Array]:
+        raise NotImplementedError
+
+    def transform(self, x: Array) -> Array:
+        """x scaled, in its own dtype where that is floating (else float64)."""
+        scale, shift = self._checked(x)
+        return (x.astype(np.float64) * scale + shift).astype(_floating(x))
+
+    def inverse_transform(self, x: Array) -> Array:
+        """What `transform` would turn into x."""
+        scale, shift = self._checked(x)
+        return ((x.astype(np.float64) - shift) / scale).astype(_floating(x))
+
+    def fit_transform(self, x: Array) -> Array:
+        return self.fit(x).transform(x)
+
+    def _checked(self, x: Array) -> tuple[Array, Array]:
+        if not hasattr(self, "n_features_in_"):
+            raise ValueError(f"this {type(self).__name__} is not fitted yet: call fit() first")
+        if x.ndim != 2 or x.shape[1] != self.n_features_in_:
+            raise ValueError(f"this scaler was fitted on {self.n_features_in_} features, not on {x.shape}")
+        return self._affine()
+
+
+def _floating(x: Array) -> np.dtype[np.floating]:
+    return x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+
+
+class StandardScaler(_Scaler):
+    """(x - mean) / standard deviation, column by column; a constant column is only shifted.
+
+    After `fit`: `mean_`, `var_` (of the population, divided by n) and `scale_`, each (features,).
+    """
+
+    mean_: Array
+    var_: Array
+    scale_: Array
+
+    def _fit(self, x: Array) -> None:
+        self.mean_ = x.mean(axis=0)
+        self.var_ = x.var(axis=0)
+        # What rounding makes of a constant column is not a spread.
+        constant = (
+            self.var_ <= len(x) * np.finfo(float).eps * self.var_ + (len(x) * self.mean_ * np.finfo(float).eps) ** 2
+        )
+        self.scale_ = np.where(constant, 1.0, np.sqrt(self.var_))
+
+    def _affine(self) -> tuple[Array, Array]:
+        return 1 / self.scale_, -self.mean_ / self.scale_
+
+
+class MinMaxScaler(_Scaler):
+    """Each column to `feature_range`; a constant column to its lower end.
+
+    After `fit`: `data_min_`, `data_max_`, `scale_` and `min_`, each (features,): x * scale_ + min_.
+    """
+
+    data_min_: Array
+    data_max_: Array
+    scale_: Array
+    min_: Array
+
+    def __init__(self, feature_range: tuple[float, float] = (0.0, 1.0)) -> None:
+        low, high = feature_range
+        if not low < high:
+            raise ValueError(f"feature_range must rise, {feature_range} does not")
+        self.feature_range = feature_range
+
+    def _fit(self, x: Array) -> None:
+        low, high = self.feature_range
+        self.data_min_, self.data_max_ = x.min(axis=0), x.max(axis=0)
+        spread = self.data_max_ - self.data_min_
+        self.scale_ = (high - low) / np.where(spread < 10 * np.finfo(float).eps, 1.0, spread)
+        self.min_ = low - self.data_min_ * self.scale_
+
+    def _affine(self) -> tuple[Array, Array]:
+        return self.scale_, self.min_

@@ -1,0 +1,55 @@
+"""Networks: modules, layers, activations, initialisers, losses and penalties, with PyTorch's names.
+
+    model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
+    loss = nn.BCEWithLogitsLoss()(model(x), target)
+
+Initialisers are in `nn.init`.
+"""
+
+from . import init
+from .activations import ACTIVATIONS, ELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .layers import Dropout, Flatten, Identity, Linear, ModuleList, Residual, Sequential
+from .losses import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+)
+from .module import Module, Parameter, RemovableHandle
+from .penalties import l1_penalty, l2_penalty, weights
+
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Flatten",
+    "HuberLoss",
+    "Identity",
+    "L1Loss",
+    "LeakyReLU",
+    "Linear",
+    "MSELoss",
+    "Module",
+    "ModuleList",
+    "NLLLoss",
+    "Parameter",
+    "ReLU",
+    "RemovableHandle",
+    "Residual",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "init",
+    "l1_penalty",
+    "l2_penalty",
+    "weights",
+]

@@ -1,0 +1,182 @@
+"""Initialisers: fill a tensor in place, from an explicit random generator.
+
+A weight's fans are read from its shape: `(out, in)` for a linear layer, `(out, in, *kernel)` for a
+convolution, whose kernel multiplies both.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike
+
+from ..tensor import Tensor, note_write
+
+
+def _fill(tensor: Tensor, values: ArrayLike) -> Tensor:
+    tensor.data[...] = values
+    note_write(tensor.data)
+    return tensor
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Fill with 0."""
+    return _fill(tensor, 0)
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fill with `val`."""
+    return _fill(tensor, val)
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, *, rng: Generator) -> Tensor:
+    """Fill from the uniform distribution U(a, b). `ValueError` unless a <= b."""
+    if not a <= b:
+        raise ValueError(f"uniform_ needs a <= b, not a={a} and b={b}")
+    return _fill(tensor, rng.uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: Generator) -> Tensor:
+    """Fill from the normal distribution N(mean, std²). `ValueError` if std is negative."""
+    if not std >= 0:
+        raise ValueError(f"normal_ needs std >= 0, not {std}")
+    return _fill(tensor, rng.normal(mean, std, tensor.shape))
+
+
+def fans(tensor: Tensor) -> tuple[int, int]:
+    """How many inputs each output sums over (fan in), and how many outputs each input reaches (fan out)."""
+    if tensor.ndim < 2 or not tensor.size:
+        raise ValueError(f"a weight has shape (out, in, ...), each at least 1, not {tensor.shape}")
+    outputs, inputs, *kernel = tensor.shape
+    return inputs * math.prod(kernel), outputs * math.prod(kernel)
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor on a weight's standard deviation that makes up for what an activation takes away.
+
+    "linear" and "sigmoid" 1, "tanh" 5/3, "relu" √2, "leaky_relu" √(2 / (1 + slope²)) with `param`
+    the negative slope, 0.01 unless given (PyTorch's values; He et al. 2015, eq. 10 and 15).
+    """
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
+    gains = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
+    if nonlinearity not in gains:
+        raise ValueError(f"no gain is known for {nonlinearity!r}: choose from leaky_relu, {', '.join(gains)}")
+    return gains[nonlinearity]
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Tensor:
+    """Fill from U(-a, a) with a = gain · √(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16).
+
+    It keeps the variance of activations and of gradients about equal from layer to layer, where the
+    activation is about linear: tanh near 0.
+    """
+    a = gain * math.sqrt(6 / sum(fans(tensor)))
+    return _fill(tensor, rng.uniform(-a, a, tensor.shape))
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Tensor:
+    """Fill from N(0, gain² · 2 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 12)."""
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), rng=rng)
+
+
+Mode: TypeAlias = Literal["fan_in", "fan_out"]
+
+
+def _he_std(tensor: Tensor, a: float, mode: Mode, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"mode is 'fan_in' or 'fan_out', not {mode!r}")
+    fan = fans(tensor)[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: Mode = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    *,
+    rng: Generator,
+) -> Tensor:
+    """Fill from U(-b, b) with b = gain · √(3 / fan), of the same variance as `kaiming_normal_`."""
+    b = math.sqrt(3) * _he_std(tensor, a, mode, nonlinearity)
+    return _fill(tensor, rng.uniform(-b, b, tensor.shape))
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: Mode = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    *,
+    rng: Generator,
+) -> Tensor:
+    """Fill from N(0, gain² / fan), by default N(0, 2 / fan_in) (He et al. 2015, eq. 10).
+
+    A ReLU halves the mean square of what passes; the 2 makes up for it. `a` is the negative slope
+    of a leaky ReLU (eq. 15). "fan_in" keeps the scale of activations, "fan_out" that of gradients.
+    """
+    return normal_(tensor, 0.0, _he_std(tensor, a, mode, nonlinearity), rng=rng)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Tensor:
+    """Fill with gain · Q, the rows of Q (out, the rest) orthonormal, or the columns if they are fewer.
+
+    An orthogonal matrix keeps the length of whatever it multiplies, at any depth (Saxe et al. 2014).
+    Q comes from the QR decomposition of a normal matrix, with R's diagonal made positive: only so
+    is it uniform among all orthogonal matrices (Mezzadri 2007).
+    """
+    columns, _ = fans(tensor)
+    rows = tensor.shape[0]
+    q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
+    q *= np.where(r.diagonal() < 0, -1, 1)
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+# --- by name, as a hyperparameter
+
+BEFORE_ACTIVATION = {
+    "linear": "xavier_uniform",
+    "tanh": "xavier_uniform",
+    "sigmoid": "xavier_uniform",
+    "relu": "he_normal",
+    "leaky_relu": "he_normal",
+    "elu": "he_normal",
+    "silu": "he_normal",
+    "softplus": "he_normal",
+}
+
+
+def auto(activation: str) -> str:
+    """The name of the initialiser for a weight before `activation`, itself a name.
+
+    "xavier_uniform" before tanh, sigmoid and no activation (Glorot & Bengio 2010), "he_normal"
+    before the ReLU family (He et al. 2015). `ValueError` for an activation that is not known.
+    """
+    if activation not in BEFORE_ACTIVATION:
+        raise ValueError(f"no activation {activation!r}: choose from {', '.join(BEFORE_ACTIVATION)}")
+    return BEFORE_ACTIVATION[activation]
+
+
+class Initialiser(Protocol):
+    """Fill `weight` in place; `activation` names what comes after it, and only "auto" asks."""
+
+    def __call__(self, weight: Tensor, /, *, rng: Generator, activation: str = "linear") -> Tensor: ...
+
+
+# "uniform" and "normal" have the fixed widths that are Keras' defaults, whatever the fans: what goes
+# wrong with them in a deep network is there to be seen.
+INITIALISERS: dict[str, Initialiser] = {
+    "auto": lambda w, rng, activation="linear": INITIALISERS[auto(activation)](w, rng=rng),
+    "zeros": lambda w, **_: zeros_(w),
+    "uniform": lambda w, rng, **_: uniform_(w, -0.05, 0.05, rng=rng),
+    "normal": lambda w, rng, **_: normal_(w, 0.0, 0.05, rng=rng),
+    "xavier_uniform": lambda w, rng, **_: xavier_uniform_(w, rng=rng),
+    "xavier_normal": lambda w, rng, **_: xavier_normal_(w, rng=rng),
+    "he_uniform": lambda w, rng, **_: kaiming_uniform_(w, rng=rng),
+    "he_normal": lambda w, rng, **_: kaiming_normal_(w, rng=rng),
+    "orthogonal": lambda w, rng, **_: orthogonal_(w, rng=rng),
+}

@@ -1,0 +1,90 @@
+"""Losses from logits, stable and in one step each.
+
+`softmax` followed by `log`, or `sigmoid` followed by `log`, loses everything once a probability
+rounds to 0 or 1. From the logits both losses are exact, and their gradients are simply
+"predicted minus true".
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Array, Tensor, as_array
+from .elementwise import exp, sigmoid
+from .primitive import Primitive
+from .reduce import log_softmax
+
+
+def _one_hot(target: Array, like: Any) -> Array:
+    out = np.zeros(like.shape, like.dtype)
+    out[np.arange(len(target)), target] = 1
+    return out
+
+
+def _nll(logits: Array, log_p: Array, target: Array, scale: float) -> Any:
+    return np.add.reduce(log_p[np.arange(len(target)), target]) * -scale
+
+
+# log_p = log_softmax(logits) comes as an input because the backward rule needs it too. The rule for
+# the logits is the whole derivative, through log_p as well, so none is left for log_p itself.
+softmax_nll = Primitive(
+    "cross_entropy",
+    _nll,
+    lambda g, y, logits, log_p, target, scale: (g * scale) * (exp(log_p) - _one_hot(target, log_p)),
+    None,
+)
+
+
+def _bce(x: Array, t: Array, scale: float) -> Any:
+    # softplus(x) - x*t: the logarithm of what exp would overflow on is never taken apart
+    return (np.logaddexp(x, x.dtype.type(0)) - x * t).sum() * scale
+
+
+bce_logits = Primitive(
+    "bce_with_logits",
+    _bce,
+    lambda g, y, x, t, scale: (g * scale) * (sigmoid(x) - t),
+    lambda g, y, x, t, scale: (g * -scale) * x,
+)
+
+
+def cross_entropy(logits: Tensor, target: Any) -> Tensor:
+    """The mean of -log softmax(logits)[target] (`torch.nn.functional.cross_entropy`).
+
+    logits (batch, classes), floating; target (batch,), class indices. `ValueError` for shapes that
+    do not fit or an index that is no class.
+    """
+    indices = as_array(target)
+    if logits.ndim != 2 or indices.shape != logits.shape[:1]:
+        raise ValueError(
+            f"cross_entropy needs logits (batch, classes) and targets (batch,), not {logits.shape} and {indices.shape}"
+        )
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"cross_entropy needs class indices, integers, not {indices.dtype}: use .astype(int)")
+    batch, classes = logits.shape
+    # Seen as unsigned, a negative index is a huge one: one look finds both kinds of wrong.
+    if batch and np.maximum.reduce(indices.astype(np.int64, copy=False).view(np.uint64)) >= classes:
+        wrong = next(int(i) for i in indices if not 0 <= i < classes)
+        raise ValueError(f"target {wrong} is no class: with {classes} logits, classes are 0 to {classes - 1}")
+    log_p = log_softmax(logits, axis=1)
+    out: Tensor = softmax_nll(logits, log_p, target=indices, scale=1 / batch if batch else math.nan)
+    return out
+
+
+def binary_cross_entropy_with_logits(logits: Tensor, target: Any) -> Tensor:
+    """The mean of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), from the logits x.
+
+    logits and target of one and the same shape, targets in [0, 1]. `ValueError` otherwise: shapes
+    that only broadcasting would make fit are a mistake in a loss.
+    """
+    if not isinstance(target, Tensor):
+        target = as_array(target)
+    if target.shape != logits.shape:
+        raise ValueError(
+            f"logits {logits.shape} and targets {target.shape} must have the same shape: reshape one of them"
+        )
+    out: Tensor = bce_logits(logits, target, scale=1 / logits.size if logits.size else math.nan)
+    return out

@@ -1,0 +1,103 @@
+"""Primitive: an operation with its forward rule and, beside it, its backward rules.
+
+A backward rule is a vector-Jacobian product for one input, `vjp(g, y, *inputs, **attrs)`: from the
+gradient `g` of the output `y` to the gradient of that input. It is written with operators and methods
+that arrays and Tensors share. Run on arrays it is the ordinary backward pass; run on Tensors it is
+itself recorded, and gradients of gradients follow. There is no second copy of any derivative.
+
+What a rule may rely on, and what it must keep:
+
+- Broadcasting is undone by the walker: the rule of `a + b` is just `g`.
+- It returns `g` itself, a view of it, or a new array, and changes nothing in place.
+- It keeps dtypes (constants are Python numbers); the walker casts what integers promoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy import asarray, ndarray
+
+from ..tensor import DEFAULT_DTYPE, Array, Node, Tensor, mode
+
+Forward: TypeAlias = Callable[..., Any]
+Vjp: TypeAlias = Callable[..., Any]
+
+TABLE: dict[str, Primitive] = {}
+FLOAT64 = np.dtype(np.float64)
+new = Tensor.__new__
+
+
+class Primitive:
+    """One entry of the table. Calling it on arrays computes; on Tensors it also records.
+
+    `vjps` has a rule for each input, None where no gradient goes. A primitive with any number of
+    inputs gives a single rule, `vjps=rule`, that takes the input's position as a keyword `i`.
+    """
+
+    __slots__ = ("forward", "name", "vjps")
+
+    def __init__(self, name: str, forward: Forward, *vjps: Vjp | None) -> None:
+        self.name = name
+        self.forward = forward
+        self.vjps = vjps
+        TABLE[name] = self
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        arrays: list[Any] = []
+        parents: list[Any] = []
+        tensors = tracked = False
+        for x in inputs:
+            if isinstance(x, Tensor):
+                tensors = True
+                arrays.append(x.data)
+                node = x.node
+                parents.append(node)
+                if node is not None:
+                    tracked = True
+            else:
+                arrays.append(x if x.__class__ in PLAIN else plain(x))
+                parents.append(None)
+        try:
+            y = self.forward(*arrays, **attrs)
+        except (ValueError, IndexError, TypeError) as error:
+            raise type(error)(self.complaint(arrays, attrs, error)) from None
+        if not tensors:
+            return y
+        if y.__class__ is not ndarray:
+            y = asarray(y)  # NumPy turns 0-d results into scalars
+        if y.dtype is FLOAT64 and not any(getattr(a, "dtype", None) is FLOAT64 for a in arrays):
+            y = y.astype(DEFAULT_DTYPE)  # NumPy promotes integers with float32 to float64; we do not
+        out = new(Tensor)
+        out.data = y
+        out.grad = None
+        out.node = Node(self, arrays, parents, attrs, y) if tracked and mode.grad_enabled else None
+        if mode.watch is not None:
+            mode.watch(self, arrays, attrs, out)
+        return out
+
+    def complaint(self, arrays: Sequence[Any], attrs: dict[str, Any], error: Exception) -> str:
+        """What NumPy refused, in terms of the operation that the user wrote."""
+        shapes = " and ".join(str(a.shape) if isinstance(a, np.ndarray) else repr(a) for a in arrays)
+        options = "".join(f", {k}={v!r}" for k, v in attrs.items() if not isinstance(v, np.ndarray))
+        return f"{self.name} of {shapes}{options}: {error}"
+
+
+PLAIN = frozenset({np.ndarray, float, int, bool})
+
+
+def plain(x: Any) -> Array | float | int | bool:
+    """A non-Tensor operand as an array or a Python number; NumPy's scalars become Python's, which change no dtype."""
+    if isinstance(x, np.generic):
+        x = x.item()
+    elif not isinstance(x, float | int):
+        x = np.asarray(x)
+    kind = x.dtype.kind if isinstance(x, np.ndarray) else "f"
+    if kind not in "fiub":
+        raise TypeError(f"an operand must hold real numbers, this one is {x!r}")
+    return x

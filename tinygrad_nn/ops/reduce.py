@@ -1,0 +1,61 @@
+"""Primitives that take many elements to one, and the softmax family built on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Array, Axis
+from .elementwise import div, exp, neg
+from .primitive import Primitive
+from .shape import broadcast_to
+
+
+def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """The shape of a reduction with `keepdims=True`."""
+    if axis is None:
+        return (1,) * len(shape)
+    axes = {a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis)}
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def _sum_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    return broadcast_to(g.reshape(_kept(x.shape, axis)), shape=x.shape)
+
+
+def _max_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    kept = _kept(x.shape, axis)
+    largest = (x == y.reshape(kept)).astype(g.dtype)
+    return g.reshape(kept) * largest / largest.sum(axis=axis, keepdims=True)
+
+
+sum = Primitive("sum", lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims), _sum_vjp)
+max = Primitive("max", lambda x, axis, keepdims: np.maximum.reduce(x, axis, keepdims=keepdims), _max_vjp)
+
+
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The mean over `axis`; of no elements it is NaN, as in NumPy and PyTorch."""
+    total = sum(x, axis=axis, keepdims=keepdims)
+    return div(total, float(x.size // total.size) if total.size else 1.0)
+
+
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return neg(max(neg(x), axis=axis, keepdims=keepdims))
+
+
+# --- softmax: shifted by the largest element, so that nothing overflows
+
+
+def _softmax(x: Array, axis: int) -> Array:
+    e = np.exp(x - np.maximum.reduce(x, axis, keepdims=True))
+    return e / np.add.reduce(e, axis, keepdims=True)
+
+
+def _log_softmax(x: Array, axis: int) -> Array:
+    z = x - np.maximum.reduce(x, axis, keepdims=True)
+    return z - np.log(np.add.reduce(np.exp(z), axis, keepdims=True))
+
+
+softmax = Primitive("softmax", _softmax, lambda g, y, x, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))
+log_softmax = Primitive("log_softmax", _log_softmax, lambda g, y, x, axis: g - exp(y) * g.sum(axis=axis, keepdims=True))

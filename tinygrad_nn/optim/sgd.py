@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Array
+from .optimizer import Optimizer, Params, require
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum (Polyak 1964), or Nesterov's (Sutskever et al. 2013).
+
+    With gradient g (plus `weight_decay * w`): v = momentum * v + g, then w -= lr * v; Nesterov's
+    looks ahead, w -= lr * (g + momentum * v).
+    """
+
+    state_names = ("momentum_buffer",)
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov})
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        super().check(settings)
+        require(settings, "momentum", 0, 1)
+        if settings["nesterov"] and not settings["momentum"]:
+            raise ValueError("Nesterov's momentum needs momentum > 0")
+
+    def update(
+        self,
+        settings: Mapping[str, Any],
+        data: Array,
+        grad: Array,
+        state: Mapping[str, Array],
+        step: int,
+        scratch: Array,
+    ) -> None:
+        momentum = settings["momentum"]
+        if settings["weight_decay"]:
+            grad += np.multiply(data, settings["weight_decay"], scratch)
+        if momentum:
+            velocity = state["momentum_buffer"]
+            velocity *= momentum
+            velocity += grad
+            if settings["nesterov"]:
+                grad += np.multiply(velocity, momentum, scratch)
+            else:
+                grad = velocity
+        data -= np.multiply(grad, settings["lr"], scratch)

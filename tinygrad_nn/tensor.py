@@ -1,0 +1,466 @@
+"""Tensor: an array that remembers how it was made.
+
+An operation on tensors that need gradients leaves a `Node` behind: which primitive ran, on which
+arrays, and the nodes that made those. That is the whole graph; `autodiff` walks it backwards. A node
+holds arrays and older nodes, never a Tensor and never its own result's Tensor, so the graph has no
+reference cycles and goes away with the last tensor that needs it.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+if TYPE_CHECKING:
+    from .ops.primitive import Primitive
+
+Array: TypeAlias = NDArray[Any]
+Scalar: TypeAlias = float | int | bool
+Operand: TypeAlias = "Tensor | Array | Scalar"
+Axis: TypeAlias = int | tuple[int, ...] | None
+Hook: TypeAlias = "Callable[[Tensor], Tensor | None]"
+
+DEFAULT_DTYPE = np.dtype(np.float32)
+
+
+class Mode(threading.local):
+    """What operations of this thread do besides computing: record a graph, and tell an observer."""
+
+    grad_enabled: bool = True
+    watch: Callable[[Primitive, Sequence[Any], dict[str, Any], Tensor], None] | None = None
+
+
+mode = Mode()
+clock = count(1).__next__  # orders nodes, and in-place writes among them
+
+
+class Leaf:
+    """Where a gradient arrives: the node of a tensor that the user made with `requires_grad=True`."""
+
+    __slots__ = ("hooks", "variable")
+
+    def __init__(self, variable: Tensor) -> None:
+        self.variable = weakref.ref(variable)  # weak, or tensor and leaf would be a cycle
+        self.hooks: dict[int, Hook] | None = None
+
+
+class Node:
+    """One operation that ran: `output = primitive(*arrays, **attrs)`.
+
+    `parents[i]` is the node that made `arrays[i]`, or None where no gradient goes. `arrays` is None
+    once a backward pass has used the node and freed it.
+    """
+
+    __slots__ = ("arrays", "attrs", "hooks", "order", "output", "parents", "primitive")
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        arrays: Sequence[Any],
+        parents: Sequence[Node | Leaf | None],
+        attrs: dict[str, Any],
+        output: Array,
+    ) -> None:
+        self.primitive = primitive
+        self.arrays: Sequence[Any] | None = arrays
+        self.parents = parents
+        self.attrs = attrs
+        self.output: Array | None = output
+        self.order = clock()
+        self.hooks: dict[int, Hook] | None = None
+
+
+class Tensor:
+    """An n-dimensional array with a gradient.
+
+    `data` is shared, not copied, when it is an array already (`tensor()` copies). Python numbers and
+    lists of floats become float32; NumPy arrays keep their dtype.
+
+    Only floating-point tensors can require gradients: `TypeError` otherwise.
+    """
+
+    __slots__ = ("__weakref__", "data", "grad", "node")
+    __hash__ = object.__hash__  # `==` is elementwise; a tensor is a dictionary key by identity
+
+    data: Array
+    grad: Tensor | None
+    node: Node | Leaf | None
+
+    def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
+        self.data = as_array(data, dtype)
+        self.grad = None
+        self.node = None
+        if requires_grad:
+            self.requires_grad_()
+
+    # --- what it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements (NumPy's meaning; PyTorch calls it `numel()`)."""
+        return self.data.size
+
+    @property
+    def is_leaf(self) -> bool:
+        """True for a tensor that no recorded operation made."""
+        return not isinstance(self.node, Node)
+
+    def __len__(self) -> int:
+        if not self.data.ndim:
+            raise TypeError("a 0-d tensor has no length")
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self.data.size != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()")
+        return bool(self.data.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __repr__(self) -> str:
+        values = np.array2string(self.data, separator=", ", prefix="tensor(", threshold=100)
+        made = f", made by {self.node.primitive.name}" if isinstance(self.node, Node) else ""
+        leaf = ", requires_grad=True" if isinstance(self.node, Leaf) else ""
+        return f"tensor({values}, shape={self.shape}, dtype={self.dtype}{leaf}{made})"
+
+    # --- in and out of the graph
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for this tensor's gradient, or stop asking. Only a leaf can stop."""
+        if isinstance(self.node, Node):
+            if not requires_grad:
+                raise RuntimeError(
+                    f"this tensor was made by {self.node.primitive.name} and passes gradients on: use .detach()"
+                )
+        elif not requires_grad:
+            self.node = None
+        elif self.data.dtype.kind != "f":
+            raise TypeError(
+                f"only floating-point tensors can require gradients, this one is {self.dtype}: use .astype()"
+            )
+        elif self.node is None:
+            self.node = Leaf(self)
+        return self
+
+    def detach(self) -> Tensor:
+        """The same data outside the graph."""
+        return wrap(self.data, None)
+
+    def item(self) -> Any:
+        """The single element as a Python number; `ValueError` when there are more."""
+        if self.data.size != 1:
+            raise ValueError(f"item() needs a tensor with one element, this one has shape {self.shape}")
+        return self.data.item()
+
+    def numpy(self) -> Array:
+        """The data, shared. A tensor that requires gradients must be detached first."""
+        if self.node is not None:
+            raise RuntimeError("this tensor requires gradients: use .detach().numpy()")
+        return self.data
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        array = self.numpy()
+        return array.astype(dtype or array.dtype, copy=bool(copy))
+
+    def backward(
+        self,
+        gradient: ArrayLike | Tensor | None = None,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        """Add d(self)/d(leaf) to `.grad` of every leaf; see `autodiff.backward`."""
+        autodiff.backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph)
+
+    # --- arithmetic: each operator is a primitive of `ops`
+
+    def __add__(self, other: Operand) -> Tensor:
+        return ops.add(self, other)
+
+    def __radd__(self, other: Operand) -> Tensor:
+        return ops.add(other, self)
+
+    def __sub__(self, other: Operand) -> Tensor:
+        return ops.sub(self, other)
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        return ops.sub(other, self)
+
+    def __mul__(self, other: Operand) -> Tensor:
+        return ops.mul(self, other)
+
+    def __rmul__(self, other: Operand) -> Tensor:
+        return ops.mul(other, self)
+
+    def __truediv__(self, other: Operand) -> Tensor:
+        return ops.div(self, other)
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        return ops.div(other, self)
+
+    def __pow__(self, other: Operand) -> Tensor:
+        return ops.pow(self, other)
+
+    def __rpow__(self, other: Operand) -> Tensor:
+        return ops.pow(other, self)
+
+    def __matmul__(self, other: Tensor | Array) -> Tensor:
+        return ops.matmul(self, other)
+
+    def dot(self, other: Tensor | Array) -> Tensor:
+        """`self @ other` for matrices and vectors (NumPy's `dot`, which is quicker on small arrays)."""
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other: Tensor | Array) -> Tensor:
+        return ops.matmul(other, self)
+
+    def __neg__(self) -> Tensor:
+        return ops.neg(self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return ops.abs(self)
+
+    # --- comparison: boolean tensors, outside the graph
+
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
+        return wrap(np.asarray(self.data == _data(other)), None)
+
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
+        return wrap(np.asarray(self.data != _data(other)), None)
+
+    def __lt__(self, other: Any) -> Tensor:
+        return wrap(np.asarray(self.data < _data(other)), None)
+
+    def __le__(self, other: Any) -> Tensor:
+        return wrap(np.asarray(self.data <= _data(other)), None)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return wrap(np.asarray(self.data > _data(other)), None)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return wrap(np.asarray(self.data >= _data(other)), None)
+
+    def __and__(self, other: Operand) -> Tensor:
+        return wrap(np.asarray(self.data & _data(other)), None)
+
+    def __or__(self, other: Operand) -> Tensor:
+        return wrap(np.asarray(self.data | _data(other)), None)
+
+    def __invert__(self) -> Tensor:
+        return wrap(np.asarray(~self.data), None)
+
+    # --- elementwise functions
+
+    def exp(self) -> Tensor:
+        return ops.exp(self)
+
+    def log(self) -> Tensor:
+        return ops.log(self)
+
+    def sqrt(self) -> Tensor:
+        return ops.sqrt(self)
+
+    def abs(self) -> Tensor:
+        return ops.abs(self)
+
+    def tanh(self) -> Tensor:
+        return ops.tanh(self)
+
+    def sigmoid(self) -> Tensor:
+        return ops.sigmoid(self)
+
+    def relu(self) -> Tensor:
+        return ops.relu(self)
+
+    def softmax(self, axis: int = -1) -> Tensor:
+        return ops.softmax(self, axis=axis)
+
+    def log_softmax(self, axis: int = -1) -> Tensor:
+        return ops.log_softmax(self, axis=axis)
+
+    # --- reductions
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        return ops.sum(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        return ops.mean(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """The largest element; where several are equally large they share the gradient (`torch.amax`)."""
+        return ops.max(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """The smallest element; where several are equally small they share the gradient (`torch.amin`)."""
+        return ops.min(self, axis=axis, keepdims=keepdims)
+
+    def argmax(self, axis: int | None = None) -> Tensor:
+        return wrap(np.asarray(self.data.argmax(axis)), None)
+
+    def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        return wrap(np.asarray(self.data.any(axis, keepdims=keepdims)), None)
+
+    def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        return wrap(np.asarray(self.data.all(axis, keepdims=keepdims)), None)
+
+    # --- shape
+
+    @overload
+    def reshape(self, shape: tuple[int, ...], /) -> Tensor: ...
+    @overload
+    def reshape(self, *shape: int) -> Tensor: ...
+    def reshape(self, *shape: Any) -> Tensor:
+        return ops.reshape(self, shape=_varargs(shape))
+
+    @overload
+    def transpose(self, axes: tuple[int, ...], /) -> Tensor: ...
+    @overload
+    def transpose(self, *axes: int) -> Tensor: ...
+    def transpose(self, *axes: Any) -> Tensor:
+        """Permute the axes, or reverse them when none are given (NumPy's meaning)."""
+        return ops.transpose(self, axes=_varargs(axes) or tuple(range(self.ndim))[::-1])
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802
+        return self.transpose()
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        """The last two axes exchanged."""
+        if self.ndim < 2:
+            raise ValueError(f"mT needs at least 2 dimensions, this tensor has shape {self.shape}")
+        return self.transpose(*range(self.ndim - 2), self.ndim - 1, self.ndim - 2)
+
+    def broadcast_to(self, shape: tuple[int, ...]) -> Tensor:
+        return ops.broadcast_to(self, shape=shape)
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """A copy in another dtype; integers and booleans pass no gradient."""
+        return ops.astype(self, dtype=np.dtype(dtype))
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return ops.getitem(self, index=_index(index))
+
+
+def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
+    """A Tensor around what is known to be an array, without the constructor's questions."""
+    t: Tensor = Tensor.__new__(Tensor)
+    t.data = data
+    t.grad = None
+    t.node = node
+    return t
+
+
+def tensor(data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> Tensor:
+    """A new tensor with a copy of `data`."""
+    return Tensor(as_array(data, dtype).copy(), requires_grad)
+
+
+def as_array(value: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Array:
+    """`value` as an array: Python floats become float32, arrays and NumPy scalars keep their dtype."""
+    if isinstance(value, Tensor):
+        value = value.data
+    array = np.asarray(value, dtype)
+    if dtype is None and array.dtype == np.float64 and not isinstance(value, np.ndarray | np.generic):
+        array = array.astype(DEFAULT_DTYPE)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"a tensor holds real numbers or booleans, not {array.dtype}")
+    return array
+
+
+def _data(value: Any) -> Any:
+    return value.data if isinstance(value, Tensor) else value
+
+
+def _varargs(values: tuple[Any, ...]) -> tuple[int, ...]:
+    """`f(2, 3)` and `f((2, 3))` alike."""
+    if len(values) == 1 and isinstance(values[0], Sequence):
+        return tuple(values[0])
+    return values
+
+
+Index: TypeAlias = int | slice | EllipsisType | Array | None
+
+
+def _index(index: Any) -> Index | tuple[Index, ...]:
+    """An index with arrays for its tensors and lists, as the primitive keeps it."""
+    if isinstance(index, tuple):
+        return tuple(_index(i) for i in index)  # type: ignore[misc]
+    if isinstance(index, Tensor):
+        return index.data
+    return np.asarray(index) if isinstance(index, list) else index
+
+
+# --- in-place writes
+
+_latest_write = 0
+_writes: dict[int, tuple[weakref.ref[Array], int]] = {}
+
+
+def _buffer(array: Array) -> Array:
+    """The array whose memory this one looks into."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def note_write(array: Array) -> None:
+    """Remember that the library has just changed `array`'s memory in place."""
+    global _latest_write
+    buffer = _buffer(array)
+    key = id(buffer)
+    known = _writes.get(key)
+    reference = known[0] if known else weakref.ref(buffer, lambda _, key=key: _writes.pop(key, None))  # type: ignore[misc]
+    _latest_write = clock()
+    _writes[key] = (reference, _latest_write)
+
+
+def written_since(node: Node) -> Array | None:
+    """An array that `node` saved and that the library has changed since, or None."""
+    if _latest_write < node.order:  # nothing has been written since: the usual case
+        return None
+    for array in (*(node.arrays or ()), node.output):
+        if isinstance(array, np.ndarray) and _writes.get(id(_buffer(array)), (None, 0))[1] > node.order:
+            return array
+    return None
+
+
+# The one circle among the files: Tensor's operators are the primitives of `ops`, whose results are
+# Tensors, and `backward()` is `autodiff`'s. It is opened here, when everything above is defined.
+from . import autodiff, ops  # noqa: E402

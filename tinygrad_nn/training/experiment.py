@@ -1,0 +1,122 @@
+"""Experiment: the recipe of a run. From hyperparameters to data, model, loss and optimiser.
+
+The base class is the built-in recipe, a multilayer perceptron on a named data set. A recipe of one's
+own overrides what differs:
+
+    class Wide(Experiment):
+        hyperparameters = Hyperparameters(lr=0.01, hidden=(256,))
+
+        def data(self, hp, rng):
+            return load_iris()
+
+        def model(self, hp, train, rng):
+            return nn.Sequential(nn.Linear(train.n_features, 256, rng=rng), nn.ReLU(), ...)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import nn, optim
+from ..data import Dataset, Task, registry
+from ..nn.activations import ACTIVATIONS
+from ..nn.init import INITIALISERS, auto
+from ..tensor import Array, Tensor
+from .hyperparameters import Hyperparameters
+
+
+class Experiment:
+    """A recipe; each method may be overridden. All randomness comes from the generators handed in.
+
+    `dataset` is a `Dataset` or the name of one that ships (`tinygrad_nn.data.registry.names()`).
+    `hyperparameters` are where a run starts; a subclass may set its own.
+    """
+
+    hyperparameters: Hyperparameters = Hyperparameters()
+    dataset: str | Dataset = "digits"
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Where a shipped set needs another start than the defaults to be learnt in good time.
+        "spiral": {"hidden": (32, 32), "lr": 0.01, "epochs": 150},
+        "xor": {"hidden": (8,), "activation": "tanh", "lr": 0.01, "epochs": 60},
+        "circle": {"hidden": (8,), "activation": "tanh", "lr": 0.01, "epochs": 60},
+        "moons": {"hidden": (16,), "activation": "tanh", "lr": 0.01, "epochs": 100},
+        "gaussians": {"hidden": (4,), "activation": "tanh", "lr": 0.01, "epochs": 30},
+        "iris": {"hidden": (16,), "lr": 0.01, "epochs": 100},
+    }
+
+    def __init__(self, dataset: str | Dataset | None = None, hyperparameters: Hyperparameters | None = None) -> None:
+        if dataset is not None:
+            self.dataset = dataset
+        if hyperparameters is not None:
+            self.hyperparameters = hyperparameters
+        elif dataset is not None and isinstance(dataset, str):
+            self.hyperparameters = self.hyperparameters.replace(**self.presets.get(dataset, {}))
+
+    @property
+    def name(self) -> str:
+        """What the run is called on the screen."""
+        if type(self) is not Experiment:
+            return type(self).__name__
+        return self.dataset if isinstance(self.dataset, str) else self.dataset.name
+
+    def data(self, hp: Hyperparameters, rng: np.random.Generator) -> Dataset:
+        """All examples, before the split and the scaling."""
+        return registry.load(self.dataset, rng=rng) if isinstance(self.dataset, str) else self.dataset
+
+    def model(self, hp: Hyperparameters, train: Dataset, rng: np.random.Generator) -> nn.Module:
+        """The network: `hp.hidden` layers with activation and dropout, then one output for each number to predict.
+
+        Two classes get one logit (binary cross-entropy), more classes one each.
+        """
+        init_name = auto(hp.activation) if hp.init == "auto" else hp.init
+        layers: list[nn.Module] = []
+        sizes = (train.n_features, *hp.hidden)
+        for n_in, n_out in pairwise(sizes):
+            layers += [nn.Linear(n_in, n_out, rng=rng), ACTIVATIONS[hp.activation](), nn.Dropout(hp.dropout)]
+        layers.append(nn.Linear(sizes[-1], outputs(train), rng=rng))
+        for layer in layers:
+            if isinstance(layer, nn.Linear) and layer.bias is not None:
+                INITIALISERS[init_name](layer.weight, rng=rng)
+                nn.init.zeros_(layer.bias)
+        return nn.Sequential(*layers)
+
+    def loss(self, hp: Hyperparameters, train: Dataset) -> Callable[[Tensor, Any], Tensor]:
+        """From the model's output and the targets of a batch to the mean loss."""
+        if train.task == "regression":
+            return nn.MSELoss()
+        if train.n_classes == 2 and outputs(train) == 1:
+            return nn.BCEWithLogitsLoss()
+        return nn.CrossEntropyLoss()
+
+    def targets(self, hp: Hyperparameters, part: Dataset) -> Array:
+        """The targets of a part of the data as the loss takes them: a column of floats for a single output."""
+        if part.task == "regression" or outputs(part) == 1:
+            return part.y.astype(np.float32).reshape(len(part.y), -1)
+        return part.y
+
+    def score(self, task: Task, output: Array, target: Array) -> float:
+        """What the metric sums up over a batch: right answers for classes, squared errors for numbers.
+
+        A single column of outputs is taken as logits (right of 0 is class 1), several as scores.
+        """
+        if task == "regression":
+            return float(np.square(output - target).sum())
+        predicted = output.argmax(axis=1) if output.shape[1] > 1 else output[:, 0] > 0
+        return int(np.count_nonzero(predicted == target.reshape(-1)))
+
+    def optimizer(self, hp: Hyperparameters, parameters: Iterable[Tensor]) -> optim.Optimizer:
+        """The optimiser over the model's parameters; its learning rate follows `hp.lr` and `hp.lr_decay`."""
+        if hp.optimizer == "sgd":
+            return optim.SGD(parameters, lr=hp.lr, momentum=hp.momentum)
+        return optim.Adam(parameters, lr=hp.lr)
+
+
+def outputs(train: Dataset) -> int:
+    """How many numbers the network of the built-in recipe must give for one example."""
+    if train.task == "regression":
+        return 1 if train.y.ndim == 1 else train.y.shape[1]
+    return 1 if train.n_classes == 2 else train.n_classes

@@ -1,0 +1,310 @@
+"""Every knob of a run in one place: name, default, range, whether it can change in flight, what it does.
+
+The command line, the app's panel, the experiment files and the documentation read this table, so they
+cannot disagree.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..nn.activations import ACTIVATIONS
+from ..nn.init import INITIALISERS
+
+Kind = Literal["number", "integer", "choice", "sizes"]
+
+
+@dataclass(frozen=True)
+class Knob:
+    """What is known of one hyperparameter besides its value.
+
+    `low` and `high` bound it; `open_low` and `open_high` say that the bound itself is not allowed.
+    `in_flight` is True where a change applies from the next batch, False where it needs a new network.
+    """
+
+    name: str
+    label: str
+    default: Any
+    kind: Kind
+    help: str
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+    choices: tuple[str, ...] = ()
+    in_flight: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values in words."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(self.choices)
+        if self.kind == "sizes":
+            return "sizes of the hidden layers from 1 to 4096, such as 8,8, or none"
+        noun = "a whole number" if self.kind == "integer" else "a number"
+        if math.isinf(self.high):
+            return f"{noun} {'above' if self.open_low else 'from'} {self.low:g}{'' if self.open_low else ' up'}"
+        low = f"above {self.low:g}" if self.open_low else f"from {self.low:g}"
+        return f"{noun} {low} {'to below' if self.open_high else 'to'} {self.high:g}"
+
+    def refuse(self, value: object) -> ValueError:
+        return ValueError(f"{self.name} must be {self.allowed}; {value!r} is not")
+
+    def parse(self, text: str) -> Any:
+        """The value that a person typed. `ValueError` naming what is allowed."""
+        text = text.strip()
+        try:
+            if self.kind == "choice":
+                return self.check(text.lower())
+            if self.kind == "sizes":
+                bare = text.strip("()[] ").lower()
+                parts = [] if bare in ("", "none") else bare.rstrip(",").split(",")
+                return self.check(tuple(int(part) for part in parts))
+            return self.check(int(text) if self.kind == "integer" else float(text))
+        except ValueError:
+            raise self.refuse(text) from None
+
+    def check(self, value: Any) -> Any:
+        """The value in its own type, or `ValueError` naming what is allowed."""
+        if self.kind == "choice":
+            if value not in self.choices:
+                raise self.refuse(value)
+            return value
+        if self.kind == "sizes":
+            if isinstance(value, str) or not all(_whole(n) and 1 <= n <= 4096 for n in value):
+                raise self.refuse(value)
+            return tuple(int(n) for n in value)
+        if self.kind == "integer" and not _whole(value):
+            raise self.refuse(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self.refuse(value)
+        below = value <= self.low if self.open_low else value < self.low
+        above = value >= self.high if self.open_high else value > self.high
+        if below or above:
+            raise self.refuse(value)
+        return int(value) if self.kind == "integer" else float(value)
+
+    def show(self, value: Any) -> str:
+        """The value as it would be typed."""
+        if self.kind == "sizes":
+            return ",".join(map(str, value)) or "none"
+        return f"{value:g}" if self.kind == "number" else str(value)
+
+    def nudged(self, value: Any, direction: int) -> Any:
+        """The next value up (`direction` 1) or down (-1), kept within the range: 1-2-5 steps for what spans decades."""
+        if self.kind == "choice":
+            return self.choices[(self.choices.index(value) + direction) % len(self.choices)]
+        if self.kind == "sizes":
+            return value
+        if self.kind == "integer":
+            step = value * 2 if direction > 0 else value // 2
+            if self.name == "seed":
+                step = value + direction
+        elif self.high <= 1:
+            step = round(value + 0.05 * direction, 4)
+        elif value == 0:
+            step = 1e-4 if direction > 0 else 0.0
+        else:
+            ladder = [m * 10.0**e for e in range(-8, 4) for m in (1, 2, 5)]
+            beyond = [v for v in ladder if (v - value) * direction > 1e-9 * value]
+            step = (min if direction > 0 else max)(beyond, default=value)
+            if direction < 0 and step < 1e-6:
+                step = 0.0
+        try:
+            return self.check(float(f"{step:.12g}") if self.kind == "number" else step)
+        except ValueError:
+            return value
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def knob(default: Any, label: str, kind: Kind, help: str, **limits: Any) -> Any:
+    return field(default=default, metadata={"label": label, "kind": kind, "help": help, **limits})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """The settings of a run, checked: a value out of range is a `ValueError` that names the range."""
+
+    optimizer: str = knob(
+        "adam",
+        "optimizer",
+        "choice",
+        "The rule that turns gradients into steps. Adam scales each weight's step by its own gradient's size; "
+        "SGD takes the gradient as it is, with momentum if that is set.",
+        choices=("sgd", "adam"),
+        in_flight=True,
+    )
+    lr: float = knob(
+        0.001,
+        "learning rate",
+        "number",
+        "The size of a step. Too small and nothing moves; too large and the loss swings or diverges.",
+        low=0,
+        high=1000,
+        open_low=True,
+        in_flight=True,
+    )
+    lr_decay: float = knob(
+        0.0,
+        "decay",
+        "number",
+        "The share of the learning rate given up each epoch: lr · (1 - decay)^epoch. 0 keeps it constant.",
+        low=0,
+        high=1,
+        open_high=True,
+        in_flight=True,
+    )
+    momentum: float = knob(
+        0.9,
+        "momentum",
+        "number",
+        "The share of the last step that SGD carries on with, so that steady directions add up. Adam has its own.",
+        low=0,
+        high=1,
+        open_high=True,
+        in_flight=True,
+    )
+    batch_size: int = knob(
+        32,
+        "batch size",
+        "integer",
+        "How many examples a step averages over. Small batches are noisy and quick, large ones smooth and slow.",
+        low=1,
+        high=1_000_000,
+        in_flight=True,
+    )
+    epochs: int = knob(
+        30,
+        "epochs",
+        "integer",
+        "How often the run goes through the training data.",
+        low=1,
+        high=1_000_000,
+        in_flight=True,
+    )
+    hidden: tuple[int, ...] = knob(
+        (64,),
+        "hidden",
+        "sizes",
+        "The number of units in each hidden layer, from the input side: 8,8 is two layers of 8.",
+    )
+    activation: str = knob(
+        "relu",
+        "activation",
+        "choice",
+        "The non-linearity after each hidden layer. Deep stacks of sigmoid make the gradient vanish; ReLU keeps it.",
+        choices=tuple(ACTIVATIONS),
+    )
+    init: str = knob(
+        "auto",
+        "init",
+        "choice",
+        "How weights start. auto takes Xavier before tanh and sigmoid and He before the ReLU family; "
+        "normal is N(0, 0.05²) whatever the layer's width.",
+        choices=tuple(INITIALISERS),
+    )
+    dropout: float = knob(
+        0.0,
+        "dropout",
+        "number",
+        "The probability with which a hidden unit is left out of a training step (keep = 1 - dropout).",
+        low=0,
+        high=1,
+        open_high=True,
+        in_flight=True,
+    )
+    l1: float = knob(
+        0.0,
+        "L1",
+        "number",
+        "Weight of the penalty Σ|w|, which drives weights to zero.",
+        low=0,
+        high=1000,
+        in_flight=True,
+    )
+    l2: float = knob(
+        0.0,
+        "L2",
+        "number",
+        "Weight of the penalty Σw²/2, which keeps weights small.",
+        low=0,
+        high=1000,
+        in_flight=True,
+    )
+    scaling: str = knob(
+        "standard",
+        "scaling",
+        "choice",
+        "How inputs are scaled, fitted on the training part: to mean 0 and deviation 1, to the range 0 to 1, "
+        "or not at all.",
+        choices=("standard", "minmax", "none"),
+    )
+    validation: float = knob(
+        0.2,
+        "validation",
+        "number",
+        "The share of the data held back to judge the model on examples it does not learn from.",
+        low=0,
+        high=0.9,
+        open_low=True,
+    )
+    seed: int = knob(
+        0,
+        "seed",
+        "integer",
+        "The root of all randomness: the same seed gives the same run, bit for bit.",
+        low=0,
+        high=2**32 - 1,
+    )
+
+    def __post_init__(self) -> None:
+        for name, spec in KNOBS.items():
+            object.__setattr__(self, name, spec.check(getattr(self, name)))
+
+    def replace(self, **changes: Any) -> Hyperparameters:
+        """A copy with some values changed. `ValueError` for an unknown name or a value out of range."""
+        for name in changes:
+            named(name)
+        return dataclasses.replace(self, **changes)
+
+    def updated(self, assignments: Iterable[str]) -> Hyperparameters:
+        """A copy with `name=value` texts applied, as `--set` gives them."""
+        return self.replace(**parse_assignments(assignments))
+
+    def differences(self, other: Hyperparameters) -> dict[str, tuple[Any, Any]]:
+        """What differs: name to (own value, the other's)."""
+        pairs = {name: (getattr(self, name), getattr(other, name)) for name in KNOBS}
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+KNOBS: dict[str, Knob] = {
+    f.name: Knob(name=f.name, default=f.default, **f.metadata) for f in dataclasses.fields(Hyperparameters)
+}
+
+
+def named(name: str) -> Knob:
+    """The knob of that name. `ValueError` that suggests the right one."""
+    if name in KNOBS:
+        return KNOBS[name]
+    close = difflib.get_close_matches(name, KNOBS, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise ValueError(f"there is no hyperparameter {name!r}: {hint}They are {', '.join(KNOBS)}")
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """`["lr=0.1", "hidden=8,8"]` as values by name. `ValueError` for what is not `name=value` or out of range."""
+    changes = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise ValueError(f"{assignment!r} is not a setting: write name=value, such as lr=0.01")
+        changes[name.strip()] = named(name.strip()).parse(text)
+    return changes

@@ -1,0 +1,1 @@
+"""nn-debug: the terminal app, a view of a training session."""

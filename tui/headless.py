@@ -1,0 +1,126 @@
+"""`nn-debug run`: a whole run without the screen, with a progress bar, a closing table and an exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tinygrad_nn.diagnosis import EpochRecord, Finding
+from tinygrad_nn.training import Experiment, Hyperparameters, Session
+from tinygrad_nn.training.files import user_traceback
+
+from .drawing import format_number
+
+STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+SIGNS = {"fault": "✖", "warning": "▲", "information": "·"}
+
+
+class Terminated(Exception):
+    """SIGTERM or SIGHUP has come."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def run(experiment: Experiment, hyperparameters: Hyperparameters) -> int:
+    """Train to the last epoch and report. 0 fine, 1 a fault was found, 2 the experiment failed, 130, 143."""
+    console = Console()
+    before = {s: signal.signal(s, _terminate) for s in STOPPING}
+    session = None
+    code = 0
+    try:
+        with np.errstate(all="ignore"):  # an overflow shows in the findings
+            session = Session(experiment, hyperparameters)
+            _train(session, console)
+    except KeyboardInterrupt:
+        code = 130
+    except Terminated:
+        code = 143
+    except Exception as error:
+        print(f"nn-debug: {experiment.name} failed\n{user_traceback(error)}", file=sys.stderr)
+        code = 2
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if session is None:
+        return code
+    findings = session.findings()
+    report(session, findings, console)
+    if code in (130, 143):
+        print(f"nn-debug: interrupted after {session.epoch} of {hyperparameters.epochs} epochs", file=sys.stderr)
+    return code or int(any(f.severity == "fault" for f in findings))
+
+
+def _train(session: Session, console: Console) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("epochs  {task.fields[latest]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+        bar = progress.add_task(
+            session.experiment.name,
+            total=session.hyperparameters.epochs,
+            latest=_latest(session.history[-1], session),
+        )
+        while not session.finished and not session.diverged:
+            session.step()
+            if session.batches.done or session.diverged:
+                progress.update(bar, completed=session.epoch, latest=_latest(session.history[-1], session))
+
+
+def _latest(record: EpochRecord, session: Session) -> str:
+    return f"loss {format_number(record.train_loss)}  {session.metric_name} {format_number(record.val_metric)}"
+
+
+def report(session: Session, findings: tuple[Finding, ...], console: Console) -> None:
+    """The closing table: how it ended, layer by layer, and what the rules say."""
+    last = session.history[-1]
+    table = Table(title=f"{session.experiment.name}: {session.epoch} epochs, {session.steps} steps")
+    for column in ("", "layer", "params", "|∇| RMS", "|Δw|/|w|", "zero", "saturated"):
+        table.add_column(column, justify="left" if column in ("", "layer") else "right")
+    for layer in last.layers:
+        signs = [SIGNS[f.severity] for f in findings if layer.index in f.layers]
+        table.add_row(
+            f"{signs[0] if signs else ' '} {layer.index}",
+            layer.label,
+            str(layer.parameters),
+            format_number(layer.gradient_rms),
+            format_number(layer.update_ratio),
+            _percent(layer.zero_fraction),
+            _percent(layer.saturated_fraction),
+        )
+    console.print(table)
+    first, metric = session.history[0], session.metric_name
+    console.print(
+        f"training    loss {format_number(first.train_loss)} → {format_number(last.train_loss)}, "
+        f"{metric} {format_number(last.train_metric)}\n"
+        f"validation  loss {format_number(first.val_loss)} → {format_number(last.val_loss)}, "
+        f"{metric} {format_number(last.val_metric)}",
+        highlight=False,
+    )
+    for finding in findings:
+        where = f" in layer {', '.join(map(str, finding.layers))}" if finding.layers else ""
+        console.print(
+            f"{SIGNS[finding.severity]} {finding.title}{where}, since epoch {finding.first_epoch}",
+            style="bold",
+        )
+        console.print(f"  {finding.explanation}", highlight=False)
+        for remedy in finding.remedies:
+            settings = " ".join(f"--set {name}={value}" for name, value in remedy.changes.items())
+            console.print(f"  try: {remedy.text}{f'  ({settings})' if settings else ''}", highlight=False)
+    if not findings:
+        console.print("no findings")
+
+
+def _percent(share: float) -> str:
+    return "–" if share != share else f"{share:.0%}"
