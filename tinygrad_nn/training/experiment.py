@@ -24,7 +24,7 @@ import numpy as np
 from .. import nn, optim
 from ..data import Dataset, Task, registry
 from ..nn.activations import ACTIVATIONS
-from ..nn.init import INITIALISERS, auto
+from ..nn.init import INITIALISERS
 from ..tensor import Array, Tensor
 from .hyperparameters import Hyperparameters
 
@@ -72,16 +72,16 @@ class Experiment:
 
         Two classes get one logit (binary cross-entropy), more classes one each.
         """
-        init_name = auto(hp.activation) if hp.init == "auto" else hp.init
+        sizes = (train.n_features, *hp.hidden, outputs(train))
         layers: list[nn.Module] = []
-        sizes = (train.n_features, *hp.hidden)
-        for n_in, n_out in pairwise(sizes):
-            layers += [nn.Linear(n_in, n_out, rng=rng), ACTIVATIONS[hp.activation](), nn.Dropout(hp.dropout)]
-        layers.append(nn.Linear(sizes[-1], outputs(train), rng=rng))
-        for layer in layers:
-            if isinstance(layer, nn.Linear) and layer.bias is not None:
-                INITIALISERS[init_name](layer.weight, rng=rng)
-                nn.init.zeros_(layer.bias)
+        for i, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
+            hidden = i <= len(hp.hidden)
+            linear = nn.Linear(n_in, n_out, bias=False, rng=rng)
+            INITIALISERS[hp.init](linear.weight, rng=rng, activation=hp.activation if hidden else "linear")
+            linear.bias = nn.Parameter(np.zeros(n_out, np.float32))
+            layers.append(linear)
+            if hidden:
+                layers += [ACTIVATIONS[hp.activation](), nn.Dropout(hp.dropout)]
         return nn.Sequential(*layers)
 
     def loss(self, hp: Hyperparameters, train: Dataset) -> Callable[[Tensor, Any], Tensor]:

@@ -67,6 +67,7 @@ class Session:
                 module.rng = self.streams.dropout
         self.loss = experiment.loss(hp, self.train)
         self.parameters = list(self.model.parameters())
+        self._weights = weights(self.model)  # what penalties are about
         self._set_optimizer(hp)
         self.batches = Batches((self.train.x, experiment.targets(hp, self.train)), hp.batch_size, self.streams.shuffle)
         self._validation_targets = experiment.targets(hp, self.validation)
@@ -204,9 +205,9 @@ class Session:
     def _penalised(self, loss: Tensor) -> Tensor:
         hp = self.hyperparameters
         if hp.l1:
-            loss = loss + hp.l1 * l1_penalty(weights(self.model))
+            loss = loss + hp.l1 * l1_penalty(self._weights)
         if hp.l2:
-            loss = loss + hp.l2 * l2_penalty(weights(self.model))
+            loss = loss + hp.l2 * l2_penalty(self._weights)
         return loss
 
     def _metric(self, score_sum: float, targets: Array) -> float:

@@ -1,0 +1,194 @@
+"""Each optimiser against its formula, written out, and against PyTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinygrad_nn import Tensor, optim
+
+STEPS = 50
+RECIPES = {
+    "sgd": (optim.SGD, {"lr": 0.1}),
+    "momentum": (optim.SGD, {"lr": 0.05, "momentum": 0.9}),
+    "nesterov": (optim.SGD, {"lr": 0.05, "momentum": 0.8, "nesterov": True}),
+    "weight decay": (optim.SGD, {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.01}),
+    "adam": (optim.Adam, {"lr": 0.01}),
+    "adam with settings": (optim.Adam, {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-4, "weight_decay": 0.1}),
+}
+
+
+def start() -> list[np.ndarray]:
+    rng = np.random.default_rng(3)
+    return [rng.normal(size=(4, 3)), rng.normal(size=4), np.array(0.5)]
+
+
+def loss_of(w, b, c, x, target):
+    """Works on our tensors and on PyTorch's."""
+    error = (x @ w.T + b) * c - target
+    return (error * error).mean() + (w**4).sum() * 0.01
+
+
+def trajectory(make, steps=STEPS, skip=()):
+    """The parameters after each step of ours; in the steps of `skip` the bias gets no gradient."""
+    rng = np.random.default_rng(7)
+    params = [Tensor(p, requires_grad=True) for p in start()]
+    optimizer = make(params)
+    seen = []
+    for i in range(steps):
+        x, target = rng.normal(size=(8, 3)), rng.normal(size=(8, 4))
+        optimizer.zero_grad()
+        loss_of(*params, Tensor(x), Tensor(target)).backward()
+        if i in skip:
+            params[1].grad = None
+        optimizer.step()
+        seen.append([p.data.copy() for p in params])
+    return seen
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("skip", [(), (0, 3, 4)], ids=["every step", "without a gradient at times"])
+def test_follows_pytorch(name, skip):
+    torch = pytest.importorskip("torch", reason="PyTorch is the independent implementation")
+    kind, settings = RECIPES[name]
+    ours = trajectory(lambda params: kind(params, **settings), skip=skip)
+    rng = np.random.default_rng(7)
+    params = [torch.tensor(p, requires_grad=True) for p in start()]
+    theirs = getattr(torch.optim, kind.__name__)(params, **settings)
+    for i in range(STEPS):
+        x, target = (torch.tensor(rng.normal(size=s)) for s in ((8, 3), (8, 4)))
+        theirs.zero_grad()
+        loss_of(*params, x, target).backward()
+        if i in skip:
+            params[1].grad = None
+        theirs.step()
+        for a, b in zip(ours[i], params, strict=True):
+            np.testing.assert_allclose(a, b.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_momentum_by_its_formula():
+    w = Tensor(np.array([1.0, -2.0]), requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
+    value, velocity = w.data.copy(), np.zeros(2)
+    for _ in range(5):
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+        velocity = 0.9 * velocity + 2 * value
+        value = value - 0.1 * velocity
+        np.testing.assert_allclose(w.data, value, rtol=1e-12)
+
+
+def test_adam_by_its_formula():
+    w = Tensor(np.array([1.0, -2.0]), requires_grad=True)
+    optimizer = optim.Adam([w], lr=0.1)
+    value, m, v = w.data.copy(), np.zeros(2), np.zeros(2)
+    for t in range(1, 6):
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+        g = 2 * value
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        value = value - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        np.testing.assert_allclose(w.data, value, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_saved_state_goes_on_bit_for_bit(name):
+    kind, settings = RECIPES[name]
+    whole = trajectory(lambda params: kind(params, **settings))
+
+    rng = np.random.default_rng(7)
+    params = [Tensor(p, requires_grad=True) for p in start()]
+    optimizer = kind(params, **settings)
+    for i in range(STEPS):
+        if i == 20:  # everything anew, from what was saved
+            state = optimizer.state_dict()
+            params = [Tensor(p.data.copy(), requires_grad=True) for p in params]
+            optimizer = kind(params, lr=123.0)
+            optimizer.load_state_dict(state)
+        x, target = rng.normal(size=(8, 3)), rng.normal(size=(8, 4))
+        optimizer.zero_grad()
+        loss_of(*params, Tensor(x), Tensor(target)).backward()
+        optimizer.step()
+    for a, b in zip(whole[-1], params, strict=True):
+        assert np.array_equal(a, b.data)
+
+
+def test_groups_have_settings_of_their_own():
+    a, b = (Tensor(np.ones(2), requires_grad=True) for _ in range(2))
+    optimizer = optim.SGD([{"params": [a]}, {"params": [b], "lr": 0.5}], lr=0.1)
+    (a.sum() + b.sum()).backward()
+    optimizer.step()
+    np.testing.assert_allclose(a.data, 0.9)
+    np.testing.assert_allclose(b.data, 0.5)
+
+
+def test_mixed_dtypes_keep_theirs():
+    a = Tensor(np.ones(2, np.float32), requires_grad=True)
+    b = Tensor(np.ones(3, np.float64), requires_grad=True)
+    optimizer = optim.Adam([a, b])
+    (a.sum() + b.sum()).backward()
+    optimizer.step()
+    assert (a.dtype, b.dtype) == (np.float32, np.float64)
+
+
+def test_a_parameter_whose_data_was_replaced_is_taken_in_again():
+    w = Tensor(np.ones(2), requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1)
+    w.data = np.full(2, 5.0)
+    w.sum().backward()
+    optimizer.step()
+    np.testing.assert_allclose(w.data, 4.9)
+
+
+def test_backward_after_a_step_is_refused():
+    w = Tensor(np.ones(2), requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1)
+    stale = (w * w).sum()
+    (w * 3).sum().backward()
+    optimizer.step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        stale.backward()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: optim.SGD([], lr=1), "no parameters"),
+        (lambda p: optim.SGD([p], lr=-1), "lr must be at least 0, not -1"),
+        (lambda p: optim.SGD([p], momentum=1.0), r"momentum must be in \[0, 1\), not 1.0"),
+        (lambda p: optim.SGD([p], nesterov=True), "needs momentum"),
+        (lambda p: optim.Adam([p], betas=(0.9, 1.0)), r"beta2 must be in \[0, 1\)"),
+        (lambda p: optim.Adam([p], eps=float("nan")), "eps must be at least 0"),
+        (lambda p: optim.SGD([p, p]), "given to the optimizer twice"),
+        (lambda p: optim.SGD([{"params": [p], "speed": 1}]), "no setting 'speed'"),
+    ],
+)
+def test_a_wrong_setting_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(Tensor(np.ones(2), requires_grad=True))
+
+
+@pytest.mark.parametrize("wrong", [Tensor(np.ones(2)), np.ones(2), Tensor(np.ones(2), requires_grad=True) * 2])
+def test_only_leaves_that_require_gradients_are_taken(wrong):
+    with pytest.raises(TypeError, match="leaf tensors that require gradients"):
+        optim.SGD([wrong])
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    a = optim.Adam([Tensor(np.ones(2), requires_grad=True)])
+    b = optim.Adam([Tensor(np.ones(3), requires_grad=True)], lr=0.5)
+    with pytest.raises(ValueError, match=r"no m of shape \(3,\)"):
+        b.load_state_dict(a.state_dict())
+    assert b.param_groups[0]["lr"] == 0.5
+    with pytest.raises(ValueError, match="other parameter groups"):
+        b.load_state_dict({"state": {}, "param_groups": []})
+
+
+def test_an_optimizer_without_a_rule_says_so():
+    w = Tensor(np.ones(2), requires_grad=True)
+    optimizer = optim.Optimizer([w], {"lr": 0.1, "weight_decay": 0.0})
+    w.sum().backward()
+    with pytest.raises(NotImplementedError, match="Optimizer has no update rule"):
+        optimizer.step()

@@ -1,0 +1,204 @@
+"""The command line as a person uses it: in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "tui.cli"]
+
+
+def nn_debug(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+        env=environment,
+        **options,
+    )
+
+
+def test_run_trains_reports_and_exits_with_0():
+    done = nn_debug("run", "--data", "xor", "--epochs", "60")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "xor: 60 epochs, 780 steps" in done.stdout
+    assert "Linear 2→8" in done.stdout
+    assert "no findings" in done.stdout
+
+
+def test_run_exits_with_1_when_a_fault_was_found():
+    done = nn_debug(
+        *("run", "--data", "spiral", "--epochs", "10"),
+        *("--set", "activation=sigmoid", "--set", "hidden=8,8,8,8,8,8,8,8", "--set", "init=normal"),
+    )
+    assert done.returncode == 1
+    assert "✖ 1" in done.stdout
+    assert "vanishing gradient in layer 1, 2, 3" in done.stdout
+    assert "--set activation=relu" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "digitz"], "there is no data set 'digitz': did you mean digits?"),
+        (["missing.py"], "missing.py: no such file"),
+        (["--set", "lr=-1"], "lr must be a number above 0 to 1000; '-1' is not"),
+        (["--set", "nonsense=1"], "there is no hyperparameter 'nonsense'"),
+        (["--set", "lr"], "write name=value"),
+        (["run", "--epochs", "0"], "epochs must be a whole number from 1"),
+        (["--threads", "0"], "--threads must be at least 1"),
+        (["--bogus"], "unrecognized arguments: --bogus"),
+        (["a.py", "--data", "xor"], "an experiment file or --data, not both"),
+        ([], "this is not a terminal: use nn-debug run"),
+    ],
+)
+def test_bad_input_gets_one_clear_line_and_code_2(arguments, message):
+    done = nn_debug(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("nn-debug: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def written(folder: Path, text: str) -> str:
+    (folder / "mine.py").write_text(text)
+    return "mine.py"
+
+
+def test_an_experiment_file_is_run(tmp_path):
+    (tmp_path / "beside.py").write_text("EPOCHS = 3\n")
+    file = written(
+        tmp_path,
+        "from beside import EPOCHS\n"
+        "from tinygrad_nn.training import Experiment, Hyperparameters\n"
+        "class Mine(Experiment):\n"
+        "    dataset = 'iris'\n"
+        "    hyperparameters = Hyperparameters(epochs=EPOCHS)\n",
+    )
+    done = nn_debug("run", file, "--set", "hidden=7", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Mine: 3 epochs" in done.stdout
+    assert "Linear 4→7" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x = 1\ny = (1,\n", ["mine.py, line 2: '(' was never closed", "    y = (1,"]),
+        ("import nothing_of_the_kind\n", ["mine.py", "line 1", "No module named 'nothing_of_the_kind'"]),
+        ("raise SystemExit('no')\n", ["failed while it was loaded", "SystemExit: no"]),
+        ("x = 1\n", ["mine.py defines no Experiment: it needs one"]),
+        (
+            "from tinygrad_nn.training import Experiment\nclass A(Experiment): pass\nclass B(Experiment): pass\n",
+            ["mine.py defines 2 experiments"],
+        ),
+        (
+            "from tinygrad_nn.training import Experiment\nclass A(Experiment):\n"
+            "    def model(self, hp, train, rng):\n        return 1 / 0\n",
+            ["A failed", 'mine.py", line 4, in model', "ZeroDivisionError"],
+        ),
+    ],
+)
+def test_a_mistake_in_an_experiment_file_is_shown_as_theirs(tmp_path, text, expected):
+    done = nn_debug("run", written(tmp_path, text), cwd=tmp_path)
+    assert done.returncode == 2
+    for part in expected:
+        assert part in done.stderr
+    assert "tinygrad_nn/" not in done.stderr
+    assert "tui/" not in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_an_interrupted_run_reports_what_it_has_and_exits_cleanly(number, code, tmp_path):
+    ready = tmp_path / "ready"
+    file = written(
+        tmp_path,
+        "from pathlib import Path\nfrom tinygrad_nn.training import Experiment, Hyperparameters\n"
+        "class Mine(Experiment):\n    dataset = 'xor'\n    hyperparameters = Hyperparameters(epochs=1000000)\n"
+        "    def optimizer(self, hp, parameters):\n"
+        "        Path('ready').touch()\n        return super().optimizer(hp, parameters)\n",
+    )
+    running = subprocess.Popen(
+        [*COMMAND, "run", file],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    deadline = time.monotonic() + 60
+    while not ready.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    running.send_signal(number)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == code
+    assert "interrupted after" in err
+    assert "Traceback" not in err
+    assert "Mine:" in out
+
+
+def test_help_names_every_data_set_and_every_hyperparameter_with_its_default():
+    from tinygrad_nn.data import registry
+    from tinygrad_nn.training import KNOBS
+
+    for arguments in (["--help"], ["run", "--help"]):
+        done = nn_debug(*arguments)
+        assert done.returncode == 0
+        for name in (*registry.names(), *KNOBS):
+            assert name in done.stdout
+        for knob in KNOBS.values():
+            assert f"({knob.allowed}; default {knob.show(knob.default)})" in done.stdout
+
+
+def test_a_terminal_that_is_too_small_is_told_so():
+    master, slave = pty.openpty()
+    import fcntl
+    import struct
+    import termios
+
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 30, 0, 0))
+    done = subprocess.run(
+        COMMAND,
+        stdin=slave,
+        stdout=slave,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    os.close(master)
+    os.close(slave)
+    assert done.returncode == 2
+    assert "the terminal has 30x10 cells, the screen needs at least" in done.stderr
+
+
+def test_threads_are_limited_before_numpy_comes_and_the_users_own_setting_stands():
+    show = "import os; from tui.cli import limit_threads; limit_threads({}); print(os.environ['OPENBLAS_NUM_THREADS'])"
+
+    def threads(arguments: str, **environment: str) -> str:
+        clean = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+        done = subprocess.run(
+            [sys.executable, "-c", show.format(arguments)],
+            capture_output=True,
+            text=True,
+            env={**clean, "PYTHONPATH": str(ROOT), **environment},
+        )
+        return done.stdout.strip()
+
+    assert threads("[]") == "1"
+    assert threads("['--threads', '2']") == "2"
+    assert threads("[]", OPENBLAS_NUM_THREADS="3") == "3"
+    assert threads("['--threads', '2']", OPENBLAS_NUM_THREADS="3") == "2"

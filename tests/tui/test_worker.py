@@ -1,0 +1,145 @@
+"""The worker without a screen: commands in, newest snapshot out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tinygrad_nn import nn
+from tinygrad_nn.training import Experiment, Hyperparameters
+from tui.worker import Next, Pause, Restart, Run, Set, Snapshot, Step, Worker, start
+
+HP = Hyperparameters(hidden=(4,), activation="tanh", lr=0.01, epochs=100_000)
+
+
+def wait_for(worker: Worker, condition: Callable[[Snapshot], bool], seconds: float = 20.0) -> Snapshot:
+    """The first snapshot that fulfils the condition."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        snapshot = worker.snapshot
+        if condition(snapshot):
+            return snapshot
+        time.sleep(0.002)
+    raise AssertionError(f"it did not come to that: {worker.snapshot}")
+
+
+@pytest.fixture
+def worker():
+    worker = start(Experiment("xor"), HP)
+    yield worker
+    worker.close()
+    assert not worker._thread.is_alive()
+
+
+def test_it_starts_paused_before_the_first_step(worker):
+    snapshot = wait_for(worker, lambda s: s.state == "paused")
+    assert (snapshot.epoch, snapshot.steps, len(snapshot.history)) == (0, 0, 1)
+    assert worker.snapshot is snapshot  # nothing happened: the same object
+
+
+def test_step_and_next_do_just_that(worker):
+    worker.send(Step())
+    snapshot = wait_for(worker, lambda s: s.steps == 1 and s.state == "paused")
+    assert (snapshot.batch, snapshot.epoch) == (1, 0)
+    assert not math.isnan(snapshot.layers[0].update_ratio)
+    worker.send(Step(3))
+    wait_for(worker, lambda s: s.steps == 4 and s.state == "paused")
+    worker.send(Next())
+    snapshot = wait_for(worker, lambda s: s.epoch == 1 and s.state == "paused")
+    assert snapshot.steps == snapshot.batches == 13
+    worker.send(Next())
+    assert wait_for(worker, lambda s: s.epoch == 2 and s.state == "paused").steps == 26
+
+
+def test_run_goes_on_until_pause(worker):
+    worker.send(Run())
+    running = wait_for(worker, lambda s: s.state == "running" and s.epoch > 2)
+    assert running.steps_per_second > 0
+    worker.send(Pause())
+    paused = wait_for(worker, lambda s: s.state == "paused")
+    time.sleep(0.05)
+    assert worker.snapshot is paused
+
+
+def test_a_change_reaches_the_running_session_and_a_wrong_one_disturbs_nothing(worker):
+    worker.send(Run())
+    worker.send(Set({"lr": 0.5}))
+    wait_for(worker, lambda s: s.hyperparameters.lr == 0.5)
+    worker.send(Set({"momentum": 7}))
+    refused = wait_for(worker, lambda s: s.refused)
+    assert "momentum must be a number from 0 to below 1" in refused.notice
+    worker.send(Set({"activation": "relu"}))
+    wait_for(worker, lambda s: s.refused and "after a restart" in s.notice)
+    after = wait_for(worker, lambda s: s.steps > refused.steps)
+    assert (after.state, after.hyperparameters.lr) == ("running", 0.5)
+    assert [c.name for c in after.changes] == ["lr"]
+
+
+def test_restart_begins_again_with_changes(worker):
+    worker.send(Step(3))
+    worker.send(Restart({"hidden": (2, 2)}))
+    snapshot = wait_for(worker, lambda s: s.hyperparameters.hidden == (2, 2))
+    assert (snapshot.state, snapshot.steps, len(snapshot.layers)) == ("paused", 0, 3)
+
+
+def test_the_last_epoch_finishes_the_run_until_there_are_more(worker):
+    worker.send(Set({"epochs": 2}))
+    worker.send(Run())
+    snapshot = wait_for(worker, lambda s: s.state == "finished")
+    assert snapshot.epoch == 2
+    worker.send(Step())
+    assert "last epoch" in wait_for(worker, lambda s: s.refused).notice
+    worker.send(Set({"epochs": 3}))
+    worker.send(Run())
+    assert wait_for(worker, lambda s: s.epoch == 3).state == "finished"
+
+
+class Broken(Experiment):
+    dataset = "xor"
+
+    def model(self, hp, train, rng):
+        if hp.seed == 0:
+            raise ZeroDivisionError("the user's own mistake")
+        return super().model(hp, train, rng)
+
+
+def test_an_error_of_the_user_ends_the_run_not_the_worker():
+    worker = start(Broken(), HP)
+    try:
+        failed = wait_for(worker, lambda s: s.state == "failed")
+        assert "the user's own mistake" in failed.error
+        assert "test_worker.py" in failed.error
+        assert "session.py" not in failed.error
+        worker.send(Step())
+        worker.send(Restart({"seed": 1}))
+        assert wait_for(worker, lambda s: s.state == "paused").error == ""
+    finally:
+        worker.close()
+
+
+class Diverging(Experiment):
+    dataset = "xor"
+
+    def loss(self, hp, train):
+        loss, seen = nn.MSELoss(), []
+
+        def diverging(output, target):
+            seen.append(1)
+            return loss(output, target) * (1 if len(seen) < 9 else math.inf)
+
+        return diverging
+
+
+def test_a_loss_that_is_no_number_stops_the_run_there():
+    worker = start(Diverging(), HP)
+    try:
+        worker.send(Run())
+        stopped = wait_for(worker, lambda s: s.refused)
+        assert stopped.state == "paused"
+        assert stopped.notice == f"stopped: the loss of step {stopped.steps} is inf"
+        assert math.isinf(stopped.loss)
+    finally:
+        worker.close()
