@@ -67,24 +67,29 @@ def limit_threads(arguments: Sequence[str]) -> None:
 
 
 def _screen(arguments: Sequence[str]) -> int:
-    options = _parser(
+    parser = _parser(
         "nn-debug",
         "Watch a neural network train, step by step: pdb for training, in the terminal.\n"
         "`nn-debug run` does the same without the screen (see nn-debug run --help).",
-    ).parse_args(arguments)
+    )
+    parser.add_argument("--paused", action="store_true", help="wait before the first step")
+    parser.add_argument("--fast", action="store_true", help="train at full speed instead of one that eyes can follow")
+    options = parser.parse_args(arguments)
     experiment, hyperparameters = _experiment(options)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refused("this is not a terminal: use nn-debug run to train without the screen")
     size = os.get_terminal_size()
     from .app import MINIMUM_SIZE, NNDebugApp
-    from .worker import start
+    from .worker import WATCHABLE, Run, start
 
     if (size.columns, size.lines) < MINIMUM_SIZE or size.lines < MINIMUM_SIZE[1]:
         raise Refused(
             f"the terminal has {size.columns}x{size.lines} cells, the screen needs at least "
             f"{MINIMUM_SIZE[0]}x{MINIMUM_SIZE[1]}: enlarge it, or use nn-debug run"
         )
-    worker = start(experiment, hyperparameters)
+    worker = start(experiment, hyperparameters, None if options.fast else WATCHABLE)
+    if not options.paused:
+        worker.send(Run())
     try:
         return NNDebugApp(worker).run() or OK
     finally:

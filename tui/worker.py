@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -21,6 +21,8 @@ from tinygrad_nn.training import Experiment, Hyperparameters, NeedsRestart, Sess
 from tinygrad_nn.training.files import user_traceback
 
 PUBLISH_EVERY = 1 / 15  # seconds between snapshots while the training runs
+PACES = (1, 2, 5, 10, 20, 50, None)  # epochs a second, for eyes to follow; None is as fast as it goes
+WATCHABLE = 5
 
 State = Literal["starting", "paused", "running", "finished", "failed"]
 
@@ -61,7 +63,14 @@ class Restart:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
-Command: TypeAlias = Run | Pause | Step | Next | Set | Restart
+@dataclass(frozen=True)
+class Pace:
+    """How many epochs a second to train at the most; None is as fast as it goes."""
+
+    epochs_per_second: float | None
+
+
+Command: TypeAlias = Run | Pause | Step | Next | Set | Restart | Pace
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +89,7 @@ class Snapshot:
     batches: int = 0  # batches of an epoch
     steps: int = 0
     steps_per_second: float = 0.0
+    pace: float | None = None  # epochs a second at the most
     lr: float = 0.0  # of the next step, after decay
     loss: float = float("nan")  # of the newest batch
     metric_name: str = "accuracy"
@@ -96,8 +106,9 @@ class Snapshot:
 class Worker:
     """Trains `experiment` in a thread of its own. `send` commands, look at `snapshot`, `close` at the end."""
 
-    def __init__(self, experiment: Experiment, hyperparameters: Hyperparameters) -> None:
+    def __init__(self, experiment: Experiment, hyperparameters: Hyperparameters, pace: float | None = None) -> None:
         self.experiment = experiment
+        self.pace = pace
         self._hyperparameters = hyperparameters
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         self._mailbox = Snapshot("starting", experiment.name, hyperparameters)
@@ -147,6 +158,7 @@ class _Loop:
         self.worker = worker
         self.state: State = "paused"
         self.batches_left: int | None = None  # None: no limit
+        self.due = 0.0  # when the next batch may begin, by the pace
         self.begin(worker._hyperparameters)
 
     def begin(self, hyperparameters: Hyperparameters) -> None:
@@ -160,9 +172,9 @@ class _Loop:
     def run(self) -> None:
         self.publish()
         while True:
-            running = self.state == "running"
+            wait = max(self.due - time.perf_counter(), 0.0) if self.state == "running" else None
             try:
-                command = self.worker._commands.get(block=not running)
+                command = self.worker._commands.get(block=wait != 0, timeout=wait)
             except queue.Empty:
                 self.train()
                 continue
@@ -187,6 +199,9 @@ class _Loop:
             case Restart(changes):
                 self.begin(session.hyperparameters.replace(**changes))
                 self.state = "paused"
+            case Pace(epochs_per_second):
+                self.worker.pace = epochs_per_second
+                self.due = 0.0
             case _ if session.finished:
                 self.state = "finished"
                 notice, refused = "the run is at its last epoch: raise epochs, or restart", True
@@ -204,6 +219,9 @@ class _Loop:
     def train(self) -> None:
         """One batch."""
         session = self.session
+        if self.worker.pace is not None:
+            began = time.perf_counter()
+            self.due = max(self.due, began - 0.1) + 1 / (self.worker.pace * len(session.batches))
         if self.batches_left is not None:
             self.batches_left -= 1
         epoch = session.epoch
@@ -236,6 +254,7 @@ class _Loop:
             batches=len(session.batches),
             steps=session.steps,
             steps_per_second=self.speed,
+            pace=self.worker.pace,
             lr=session.lr,
             loss=self.loss,
             metric_name=session.metric_name,
@@ -249,11 +268,8 @@ class _Loop:
         )
 
 
-def start(experiment: Experiment, hyperparameters: Hyperparameters) -> Worker:
+def start(experiment: Experiment, hyperparameters: Hyperparameters, pace: float | None = None) -> Worker:
     """A worker that has begun to build its session."""
-    worker = Worker(experiment, hyperparameters)
+    worker = Worker(experiment, hyperparameters, pace)
     worker.start()
     return worker
-
-
-WorkerFactory: TypeAlias = Callable[[Experiment, Hyperparameters], Worker]

@@ -82,7 +82,7 @@ def vanishing_gradient(history: Sequence[EpochRecord], limits: Thresholds) -> Fi
     worst = min(layers, key=lambda x: x.gradient_rms)
     last = now.layers[-1]
     times = last.gradient_rms / worst.gradient_rms if worst.gradient_rms else math.inf
-    fall = f"{times:,.0f} times" if math.isfinite(times) else "to exactly 0"
+    fall = "to exactly 0" if math.isinf(times) else f"{times:,.0f} times" if times < 1e6 else f"{times:.0e} times"
     return Finding(
         rule="vanishing_gradient",
         severity="fault",

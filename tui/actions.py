@@ -1,0 +1,173 @@
+"""The one table of keys: the footer, the help and the command palette read it, so they cannot disagree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True)
+class Action:
+    """A key (or several, separated by commas), what it does, and how that is said."""
+
+    keys: str
+    name: str  # the method `action_<name>` of the app
+    label: str  # in the footer
+    help: str
+    group: str
+    footer: bool = True
+    display: str | None = None
+
+    @property
+    def binding(self) -> Binding:
+        return Binding(
+            self.keys,
+            self.name,
+            self.label,
+            show=self.footer,
+            key_display=self.display,
+            priority=self.keys == "ctrl+c",
+            tooltip=self.help,
+        )
+
+
+ACTIONS = (
+    Action("space", "toggle_run", "run", "Train until the last epoch, or pause after the batch under way.", "Run"),
+    Action("s", "step", "step", "Train on one batch, then pause; the layers show that batch.", "Run"),
+    Action("n", "next", "epoch", "Train to the end of the epoch, then pause.", "Run"),
+    Action("less_than_sign", "pace(-1)", "slower", "Train at half the pace.", "Run", footer=False, display="<"),
+    Action(
+        "greater_than_sign",
+        "pace(1)",
+        "faster",
+        "Train at twice the pace, up to full speed.",
+        "Run",
+        footer=False,
+        display=">",
+    ),
+    Action("r", "restart", "restart", "Begin again at epoch 0 with the hyperparameters as they are now.", "Run"),
+    Action("e", "edit", "edit", "Change the selected hyperparameter; the run goes on meanwhile.", "Values"),
+    Action(
+        "left_square_bracket",
+        "nudge(-1)",
+        "nudge",
+        "The selected hyperparameter one step down, ] one step up.",
+        "Values",
+        display="[ ]",
+    ),
+    Action(
+        "right_square_bracket",
+        "nudge(1)",
+        "nudge up",
+        "The selected hyperparameter one step up.",
+        "Values",
+        footer=False,
+        display="]",
+    ),
+    Action("y", "toggle_log", "log", "The loss on a logarithmic or a linear axis.", "View"),
+    Action("z", "toggle_maximized", "zoom", "The focused pane over the whole screen, and back.", "View"),
+    Action("1", "pane(1)", "layers", "Go to the layers.", "View", footer=False),
+    Action("2", "pane(2)", "flow", "Go to the gradient flow.", "View", footer=False),
+    Action("3", "pane(3)", "histograms", "Go to the histograms of the selected layer.", "View", footer=False),
+    Action("4", "pane(4)", "loss", "Go to the loss and the metric.", "View", footer=False),
+    Action("5", "pane(5)", "findings", "Go to the findings.", "View", footer=False),
+    Action("6", "pane(6)", "values", "Go to the hyperparameters.", "View", footer=False),
+    Action("question_mark,f1", "explain", "help", "What the focused pane shows, and all keys.", "General", display="?"),
+    Action(
+        "ctrl+s",
+        "picture",
+        "picture",
+        "Write a picture of the screen (SVG) into the current folder.",
+        "General",
+        footer=False,
+    ),
+    Action("ctrl+c", "interrupt", "pause/quit", "Pause a running session, quit a paused one.", "General", footer=False),
+    Action("q", "leave", "quit", "Quit.", "General"),
+)
+
+WITHIN_PANES = (
+    ("↑ ↓ or k j", "Select a layer or a hyperparameter."),
+    ("tab, shift+tab", "The next pane, the one before."),
+    ("enter", "Edit the selected hyperparameter; in the field, apply it. esc leaves it as it was."),
+    ("ctrl+p", "All of this by name."),
+)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a pane shows and how to read it."""
+
+    title: str
+    text: str
+
+    @property
+    def paragraphs(self) -> str:
+        """The text, each paragraph in one line for the screen to wrap."""
+        return "\n\n".join(" ".join(part.split()) for part in self.text.strip().split("\n\n"))
+
+
+EXPLANATIONS = {
+    "layers": Explanation(
+        "Layers",
+        """
+        One row for each layer that has parameters, in the order of the forward pass.
+
+        |∇| RMS is the root mean square of the layer's gradient, sqrt(Σg²/n), over the epoch (or over the batch you
+        stepped to); the small curve is its logarithm epoch by epoch, on one scale for all layers. |Δw|/|w| is how
+        far the last step moved the weights, as a share of their length. zero is the share of ReLU outputs that are
+        0, sat the share of sigmoid or tanh outputs within 5% of a limit.
+
+        Healthy: gradients of the same order from the first layer to the last, |Δw|/|w| near 1e-3, about half of the
+        ReLU outputs zero. ● marks a layer with a fault, ◐ one with a warning, ○ one without.
+        """,
+    ),
+    "flow": Explanation(
+        "Gradient flow",
+        """
+        Rows are layers, columns are epochs, and the colour is log10 of the gradient's RMS: bright is large, dark is
+        small.
+
+        A healthy network is an even picture that darkens slowly as it converges. Rows that get darker from the last
+        layer up to the first are a vanishing gradient: each layer multiplies it by its weights and by the slope of
+        its activation, and where that product is below 1 the early layers learn nothing. Rows that get brighter
+        instead are an exploding one.
+        """,
+    ),
+    "histograms": Explanation(
+        "Histograms",
+        """
+        The selected layer's weights, its gradient and its activations, now (bright) over epoch 0 (dim).
+
+        Weights should spread slowly from where they began; a layer whose two histograms stay equal does not learn.
+        Activations piled up at both ends of tanh or sigmoid are saturated, their slope is near 0. A single spike
+        at 0 after ReLU with nothing beside it is a dead layer.
+        """,
+    ),
+    "loss": Explanation(
+        "Loss and metric",
+        """
+        Solid: the mean over the batches of each epoch, as seen while training. Dashed: the validation data, at the
+        end of the epoch. Epoch 0 is the network before its first step. ◆ marks a hyperparameter that you changed.
+
+        Training loss that swings: the learning rate is too high. One that falls steadily by little: too low.
+        Validation loss that turns and rises while the training loss falls: overfitting. A flat loss near
+        log(number of classes): the network guesses.
+        """,
+    ),
+    "findings": Explanation(
+        "Findings",
+        """
+        What the rules say is wrong, with the numbers that show it, and what would mend it. A symptom alone is no
+        fault: rules on gradients speak only where the run does not learn. An empty pane is good news.
+        """,
+    ),
+    "hyperparameters": Explanation(
+        "Hyperparameters",
+        """
+        Select one and press e (or enter) to type a value, [ and ] to go one step down or up. Those marked ~ change
+        in flight, from the next batch on, and are marked on the loss curve; the others make another network or other
+        data and ask for a restart. A value out of range is refused, and the run is not disturbed.
+        """,
+    ),
+}

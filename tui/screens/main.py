@@ -1,0 +1,186 @@
+"""The main screen: layers, gradient flow, histograms, loss, metric, findings, hyperparameters."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Static
+
+from tinygrad_nn.diagnosis import Histogram
+from tui.drawing import ORANGE, SKY
+from tui.widgets.charts import HeatMap, HistogramChart, LineChart, Panel, Series
+from tui.widgets.findings import FindingsPane
+from tui.widgets.hyperparameters import HyperparameterPane
+from tui.widgets.layers import LayersTable, finite_range, gradient_history
+from tui.widgets.status import StatusLine
+from tui.worker import Snapshot
+
+MINIMUM_SIZE = (60, 18)
+WIDE_FROM = (110, 30)  # from here on all panes are seen at once
+HEAVY_EVERY = 0.25  # seconds between redraws of the charts while the run goes on
+
+PANES = ("layers", "flow", "histograms", "loss", "findings", "hyperparameters")
+TITLES = ("Layers", "Gradient flow", "Histograms", "Loss", "Findings", "Values")
+
+
+class LossChart(LineChart, can_focus=True):
+    """A line chart that takes the focus, to be zoomed and explained; so do the two below."""
+
+
+class FlowMap(HeatMap, can_focus=True):
+    """The gradient flow."""
+
+
+class Histograms(HistogramChart, can_focus=True):
+    """The selected layer's histograms."""
+
+
+class MainScreen(Screen[None]):
+    """Everything about the run at one moment."""
+
+    AUTO_FOCUS = "#layers"
+
+    snapshot: Snapshot | None = None
+    pane = "loss"  # beside the layers, where there is no room for all
+    _drawn_at = 0.0
+    _drawn: Snapshot | None = None
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine(id="status")
+        yield Static(id="tabs")
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield LayersTable(id="layers")
+                yield FlowMap(id="flow")
+                yield Histograms(id="histograms")
+            with Vertical(id="middle"):
+                with Horizontal(id="curves"):
+                    yield LossChart(id="loss")
+                    yield LossChart(id="metric")
+                yield FindingsPane(id="findings")
+            yield HyperparameterPane(id="hyperparameters")
+        yield Static(id="too-small")
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        for number, (pane, title) in enumerate(zip(PANES, TITLES, strict=True), start=1):
+            if pane not in ("hyperparameters", "findings"):
+                self.query_one(f"#{pane}").border_title = f"{number} {title}"
+        self.query_one("#flow").border_title = "2 Gradient flow  log10 RMS, layer × epoch"
+        self.query_one("#loss", LossChart).border_title = "4 Loss"
+        self._arrange()
+
+    # --- room
+
+    def on_resize(self, event: events.Resize) -> None:
+        size = event.size
+        small = size.width < MINIMUM_SIZE[0] or size.height < MINIMUM_SIZE[1]
+        self.set_class(small, "too-small")
+        self.set_class(not small and size.width >= WIDE_FROM[0] and size.height >= WIDE_FROM[1], "wide")
+        self.query_one("#too-small", Static).update(
+            f"{size.width}x{size.height} is too small: nn-debug needs {MINIMUM_SIZE[0]}x{MINIMUM_SIZE[1]}"
+        )
+        self._arrange()
+
+    def go_to(self, pane: str) -> None:
+        """Show a pane and give it the focus."""
+        if pane != "layers":
+            self.pane = pane
+            self._arrange()
+        target: Widget = self.query_one(f"#{pane}")
+        if isinstance(target, HyperparameterPane):
+            target = target.list
+        target.focus()
+
+    def focused_pane(self) -> str:
+        """The name of the pane that has the focus."""
+        widget: object = self.focused
+        while isinstance(widget, Widget):
+            if widget.id == "metric":
+                return "loss"
+            if widget.id in PANES:
+                return widget.id
+            widget = widget.parent
+        return "layers"
+
+    def _arrange(self) -> None:
+        """In little room: the layers, and one other pane."""
+        wide = self.has_class("wide")
+        for pane in PANES[1:]:
+            shown = wide or pane == self.pane
+            self.query_one(f"#{pane}").display = shown
+            if pane == "loss":
+                self.query_one("#curves").display = shown
+        self.query_one("#left").set_class(not wide and self.pane in PANES[1:3], "both")
+        self.query_one("#middle").display = wide or self.pane in ("loss", "findings")
+        tabs = "  ".join(
+            f"[@click=app.pane({n})]{'[b]' if p == self.pane else '[dim]'}{n} {t}[/][/]"
+            for n, (p, t) in enumerate(zip(PANES, TITLES, strict=True), start=1)
+        )
+        self.query_one("#tabs", Static).update(tabs)
+
+    # --- content
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw what is new; the charts not too often while the run goes on."""
+        self.snapshot = snapshot
+        self.query_one(StatusLine).show(snapshot)
+        self.query_one(HyperparameterPane).show(snapshot.hyperparameters)
+        self.query_one(FindingsPane).show(snapshot)
+        if snapshot.state != "running" or time.monotonic() - self._drawn_at >= HEAVY_EVERY:
+            self.draw_charts()
+
+    def draw_charts(self) -> None:
+        snapshot, before = self.snapshot, self._drawn
+        if snapshot is None or snapshot is before:
+            return
+        self._drawn, self._drawn_at = snapshot, time.monotonic()
+        self.query_one(LayersTable).show(snapshot)
+        if before is None or before.history != snapshot.history or before.changes != snapshot.changes:
+            self._show_curves(snapshot)
+            rows = gradient_history(snapshot)
+            labels = [str(x.index) for x in snapshot.layers]
+            self.query_one(FlowMap).show(labels, rows, *finite_range(rows))
+        self.show_histograms()
+
+    def _show_curves(self, snapshot: Snapshot) -> None:
+        history = snapshot.history
+        epochs = np.array([r.epoch for r in history])
+        marks = [(change.epoch, "◆") for change in snapshot.changes]
+        loss, metric = self.query_one("#loss", LossChart), self.query_one("#metric", LossChart)
+        for chart, name in ((loss, "loss"), (metric, "metric")):
+            train, validation = ([getattr(r, f"{part}_{name}") for r in history] for part in ("train", "val"))
+            chart.show(
+                [
+                    Series("train", epochs, train, ORANGE),
+                    Series("val", epochs, validation, SKY, dashed=True),
+                ],
+                marks=marks,
+            )
+        metric.border_title = snapshot.metric_name.capitalize()
+
+    def show_histograms(self) -> None:
+        """The selected layer, now over epoch 0."""
+        snapshot, chart = self.snapshot, self.query_one(Histograms)
+        selected = self.query_one(LayersTable).selected
+        if snapshot is None or selected >= len(snapshot.layers):
+            return
+        now = snapshot.layers[selected]
+        first = next((x for x in snapshot.history[0].layers if x.name == now.name), None) if snapshot.history else None
+        panels = []
+        for title in ("weights", "gradients", "activations"):
+            shown: Histogram = getattr(now, title)
+            then: Histogram | None = getattr(first, title) if first is not None and first is not now else None
+            reference = (then.low, then.high, then.counts) if then is not None else None
+            panels.append(Panel(title, shown.low, shown.high, shown.counts, reference))
+        chart.border_title = f"3 Layer {now.index}: {now.label}"
+        chart.show(panels)
+
+    def on_layers_table_selected(self) -> None:
+        self.show_histograms()

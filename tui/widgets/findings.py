@@ -1,0 +1,69 @@
+"""The findings in words, or the user's own traceback when the run has failed."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from tinygrad_nn.diagnosis import Finding
+from tui.drawing import FAULT, MUTED, PALETTES, WARNING
+from tui.worker import Snapshot
+
+SIGNS = {"fault": ("✖", FAULT), "warning": ("▲", WARNING), "information": ("·", MUTED)}
+
+
+class FindingsPane(VerticalScroll, can_focus=True):
+    """What is wrong, the gravest first."""
+
+    _shown: object = None
+
+    def compose(self):  # type: ignore[no-untyped-def]
+        yield Static(id="findings-text")
+
+    def show(self, snapshot: Snapshot) -> None:
+        key = (snapshot.findings, snapshot.error, snapshot.state == "starting")
+        if key == self._shown:
+            return
+        self._shown = key
+        count = len(snapshot.findings)
+        self.border_title = "5 Run failed" if snapshot.error else f"5 Findings ({count})" if count else "5 Findings"
+        self.query_one("#findings-text", Static).update(self._text(snapshot))
+
+    def _text(self, snapshot: Snapshot) -> Text:
+        palette = PALETTES[self.app.current_theme.dark]
+        if snapshot.error:
+            return Text.assemble(
+                ("✖ the experiment raised an error\n\n", f"bold {palette[FAULT]}"),
+                snapshot.error,
+                "\n\nMend it and start again; r tries the same once more.",
+            )
+        if not snapshot.findings:
+            return Text("nothing wrong so far", palette[MUTED])
+        return Text("\n\n").join(self._finding(f, palette) for f in snapshot.findings)
+
+    def _finding(self, finding: Finding, palette: tuple[str, ...]) -> Text:
+        sign, colour = SIGNS[finding.severity]
+        where = f"  layer {_ranges(finding.layers)}" if finding.layers else ""
+        text = Text.assemble(
+            (f"{sign} {finding.title}", f"bold {palette[colour]}"),
+            f"{where}, since epoch {finding.first_epoch}\n",
+            finding.explanation,
+        )
+        for remedy in finding.remedies:
+            settings = ", ".join(f"{name} = {value}" for name, value in remedy.changes.items())
+            text.append(f"\nfix: {remedy.text}", "bold")
+            if settings:
+                text.append(f"  ({settings})", palette[MUTED])
+        return text
+
+
+def _ranges(numbers: tuple[int, ...]) -> str:
+    """1, 2, 3, 7 as `1–3, 7`."""
+    parts: list[list[int]] = []
+    for n in sorted(numbers):
+        if parts and n == parts[-1][-1] + 1:
+            parts[-1][1:] = [n]
+        else:
+            parts.append([n])
+    return ", ".join("–".join(map(str, part)) for part in parts)

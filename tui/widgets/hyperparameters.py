@@ -1,0 +1,175 @@
+"""The panel of hyperparameters: select, edit in place, nudge."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from tinygrad_nn.training import KNOBS, Hyperparameters, Knob
+from tui.drawing import MUTED, NONE, Canvas
+
+from .charts import Chart
+
+NAMES = tuple(KNOBS)
+
+
+class Changed(Message):
+    """The user asks for another value, already checked."""
+
+    def __init__(self, knob: Knob, value: Any) -> None:
+        super().__init__()
+        self.knob = knob
+        self.value = value
+
+
+class HyperparameterList(Chart, can_focus=True):
+    """Names and values; up and down select one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "select(-1)", "up", show=False),
+        Binding("down,j", "select(1)", "down", show=False),
+        Binding("enter", "app.edit", "edit", show=False),
+    ]
+
+    class Selected(Message):
+        """Another hyperparameter has been selected."""
+
+    values: Hyperparameters | None = None
+    selected = NAMES.index("lr")
+    _top = 0
+
+    @property
+    def knob(self) -> Knob:
+        """The selected one."""
+        return KNOBS[NAMES[self.selected]]
+
+    def show(self, values: Hyperparameters) -> None:
+        if values is not self.values:
+            self.values = values
+            self.redraw()
+
+    def action_select(self, by: int) -> None:
+        self._select(self.selected + by)
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is not None:
+            again = self._top + offset.y == self.selected
+            self._select(self._top + offset.y)
+            if again:
+                self.app.call_later(self.app.run_action, "edit")
+
+    def _select(self, index: int) -> None:
+        self.selected = min(max(index, 0), len(NAMES) - 1)
+        self.redraw()
+        self.post_message(self.Selected())
+
+    def draw(self, canvas: Canvas) -> None:
+        width, height = canvas.region.size
+        if self.values is None or height < 1:
+            return
+        self._top = min(max(self._top, self.selected - height + 1), self.selected, max(len(NAMES) - height, 0))
+        for y, name in enumerate(NAMES[self._top : self._top + height]):
+            knob = KNOBS[name]
+            chosen = self._top + y == self.selected
+            value = knob.show(getattr(self.values, name))
+            room = width - 16
+            value = value if len(value) <= room else value[: max(room - 1, 0)] + "…"
+            canvas.text(0, y, "▸" if chosen else " ", bold=True)
+            canvas.text(1, y, "~" if knob.in_flight else " ", MUTED)
+            canvas.text(2, y, knob.label, NONE if chosen else MUTED, bold=chosen)
+            canvas.text(16, y, value, bold=chosen)
+
+
+class HyperparameterPane(Vertical):
+    """The list, a field to type in, and what the selected one means."""
+
+    def compose(self) -> ComposeResult:
+        yield HyperparameterList(id="hyperparameter-list")
+        yield Input(id="value", compact=True)
+        yield Static(id="refusal", markup=False)
+        yield Static(id="knob-help", markup=False)
+
+    def on_mount(self) -> None:
+        self.border_title = "6 Hyperparameters"
+        self._explain()
+        self._leave_field()
+
+    @property
+    def list(self) -> HyperparameterList:
+        return self.query_one(HyperparameterList)
+
+    def show(self, values: Hyperparameters) -> None:
+        self.list.show(values)
+
+    def edit(self) -> None:
+        """Open the field on the selected hyperparameter."""
+        values, field = self.list.values, self.query_one("#value", Input)
+        if values is None:
+            return
+        field.display = True
+        field.value = self.list.knob.show(getattr(values, self.list.knob.name))
+        field.border_title = self.list.knob.label
+        field.focus()
+        field.action_select_all()
+
+    def nudge(self, direction: int) -> None:
+        """Ask for the next value up or down."""
+        values, knob = self.list.values, self.list.knob
+        if values is None:
+            return
+        now = getattr(values, knob.name)
+        value = knob.nudged(now, direction)
+        if value != now:
+            self.post_message(Changed(knob, value))
+
+    def on_hyperparameter_list_selected(self) -> None:
+        self._explain()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        knob = self.list.knob
+        try:
+            value = knob.parse(event.value)
+        except ValueError as error:
+            refusal = self.query_one("#refusal", Static)
+            refusal.update(f"✖ {error}")
+            refusal.display = True
+            return
+        self._leave_field()
+        self.list.focus()
+        if self.list.values is not None and value != getattr(self.list.values, knob.name):
+            self.post_message(Changed(knob, value))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.query_one("#refusal", Static).display = False
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "escape" and self.query_one("#value", Input).has_focus:
+            event.stop()
+            self._leave_field()
+            self.list.focus()
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        if isinstance(event.widget, Input):
+            self._leave_field()
+
+    def _leave_field(self) -> None:
+        self.query_one("#value", Input).display = False
+        self.query_one("#refusal", Static).display = False
+
+    def _explain(self) -> None:
+        knob = self.list.knob
+        when = "Changes in flight." if knob.in_flight else "Needs a restart."
+        self.query_one("#knob-help", Static).update(f"{knob.help} {_capital(knob.allowed)}. {when}")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

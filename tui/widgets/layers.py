@@ -1,0 +1,165 @@
+"""The table of layers: gradients now and by epoch, update ratios, dead and saturated shares."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from tinygrad_nn.diagnosis import LayerRecord
+from tui import drawing
+from tui.drawing import FAULT, MUTED, NONE, WARNING, Canvas, format_number
+from tui.worker import Snapshot
+
+from .charts import Chart
+
+SIGNS = {"fault": ("●", FAULT), "warning": ("◐", WARNING), "information": ("○", NONE)}
+SPARK = 8
+
+
+def gradient_history(snapshot: Snapshot) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """log10 of each layer's gradient RMS, shape (layers, epochs from 0); NaN where it is 0 or no number."""
+    rms = np.array([[x.gradient_rms for x in record.layers] for record in snapshot.history], np.float64)
+    rms = rms.reshape(len(snapshot.history), -1).T
+    with np.errstate(all="ignore"):
+        return np.where(rms > 0, np.log10(rms), np.nan)
+
+
+def finite_range(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, float]:
+    """The least and the greatest finite value, at least one decade apart."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return -1.0, 0.0
+    low, high = math.floor(float(finite.min())), math.ceil(float(finite.max()))
+    return (float(low), float(high)) if high > low else (low - 1.0, float(high))
+
+
+class LayersTable(Chart, can_focus=True):
+    """One row a layer; up and down select one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "select(-1)", "layer up", show=False),
+        Binding("down,j", "select(1)", "layer down", show=False),
+        Binding("home", "select(-1000000)", "first layer", show=False),
+        Binding("end", "select(1000000)", "last layer", show=False),
+    ]
+
+    class Selected(Message):
+        """Another layer has been selected; counted from 0."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    snapshot: Snapshot | None = None
+    selected = 0
+    _top = 0
+
+    def show(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.selected = min(self.selected, max(len(snapshot.layers) - 1, 0))
+        self.redraw()
+
+    def action_select(self, by: int) -> None:
+        if self.snapshot is not None and self.snapshot.layers:
+            self._select(self.selected + by)
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is not None and offset.y > 0:
+            self._select(self._top + offset.y - 1)
+
+    def _select(self, index: int) -> None:
+        if self.snapshot is None or not self.snapshot.layers:
+            return
+        self.selected = min(max(index, 0), len(self.snapshot.layers) - 1)
+        self.redraw()
+        self.post_message(self.Selected(self.selected))
+
+    def draw(self, canvas: Canvas) -> None:
+        width, height = canvas.region.size
+        if self.snapshot is None or not self.snapshot.layers:
+            canvas.text(0, 0, "no layers yet", MUTED)
+            return
+        layers = self.snapshot.layers
+        rows = max(height - 1, 1)
+        self._top = min(max(self._top, self.selected - rows + 1), self.selected, max(len(layers) - rows, 0))
+        history = gradient_history(self.snapshot)
+        low, high = finite_range(history)
+        label_width = max(len("layer"), *(len(x.label) for x in layers))
+        columns = self._columns(width, label_width)
+        for title, x, w in columns:
+            canvas.text(x, 0, title.ljust(w) if title in ("layer", "by epoch") else title.rjust(w), MUTED)
+        severities = {i: f.severity for f in reversed(self.snapshot.findings) for i in f.layers}
+        for y, layer in enumerate(layers[self._top : self._top + rows], start=1):
+            sign, colour = SIGNS[severities.get(layer.index, "information")]
+            chosen = self._top + y - 1 == self.selected
+            if chosen:
+                canvas.text(0, y, "▸", bold=True)
+            canvas.text(1, y, sign, colour)
+            canvas.text(2, y, str(layer.index).rjust(2), MUTED)
+            for title, x, w in columns:
+                if title == "by epoch":
+                    values = history[layer.index - 1] if layer.index <= len(history) else np.array([])
+                    canvas.text(x, y, drawing.sparkline(values, w, low, high), colour)
+                    continue
+                text, tone = _cell(title, layer)
+                text = text[: w - 1] + "…" if len(text) > w else text
+                canvas.text(
+                    x,
+                    y,
+                    text if title == "layer" else text.rjust(w),
+                    colour if title == "|∇| RMS" else tone,
+                    bold=chosen and title == "layer",
+                )
+
+    def _columns(self, width: int, label_width: int) -> list[tuple[str, int, int]]:
+        """(title, x, width) of the columns there is room for; those that matter least go first."""
+        wanted = [
+            ("layer", label_width),
+            ("params", 7),
+            ("|∇| RMS", 7),
+            ("by epoch", SPARK),
+            ("|Δw|/|w|", 8),
+            ("zero/sat", 8),
+        ]
+        for expendable in (None, "params", "by epoch", "|Δw|/|w|"):
+            wanted = [(t, w) for t, w in wanted if t != expendable]
+            free = width - 4 - sum(w + 1 for _, w in wanted)
+            if free >= 0:
+                break
+        else:
+            wanted[0] = ("layer", max(label_width + free, 6))
+        columns, x = [], 5
+        for title, w in wanted:
+            if title == "by epoch":
+                w += min(max(free, 0), 24)
+            columns.append((title, x, w))
+            x += w + 1
+        return columns
+
+
+def _cell(title: str, layer: LayerRecord) -> tuple[str, int]:
+    match title:
+        case "layer":
+            return layer.label, NONE
+        case "params":
+            return format_number(layer.parameters), MUTED
+        case "|∇| RMS":
+            return format_number(layer.gradient_rms), NONE
+        case "|Δw|/|w|":
+            return _known(layer.update_ratio), NONE
+        case _ if not math.isnan(layer.zero_fraction):
+            return f"{layer.zero_fraction:.0%} zero", NONE
+        case _ if not math.isnan(layer.saturated_fraction):
+            return f"{layer.saturated_fraction:.0%} sat", NONE
+        case _:
+            return "–", MUTED
+
+
+def _known(value: float) -> str:
+    return "–" if math.isnan(value) else format_number(value)
