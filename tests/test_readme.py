@@ -45,7 +45,12 @@ def test_the_experiment_file_runs(tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    [line.partition("#")[0].split() for block in blocks("sh") for line in block.splitlines() if line[:9] == "nn-debug "],
+    [
+        line.partition("#")[0].split()
+        for block in blocks("sh")
+        for line in block.splitlines()
+        if line[:9] == "nn-debug "
+    ],
     ids=" ".join,
 )
 def test_the_other_commands_are_understood(command, tmp_path):
@@ -58,5 +63,7 @@ def test_the_other_commands_are_understood(command, tmp_path):
 
 
 def test_what_it_points_to_is_there():
-    for path in re.findall(r"\]\((?!http)([^)#]+)\)", README) + re.findall(r"`((?:tinygrad_nn|demos|docs)/[\w./]*)`", README):
+    for path in re.findall(r"\]\((?!http)([^)#]+)\)", README) + re.findall(
+        r"`((?:tinygrad_nn|demos|docs)/[\w./]*)`", README
+    ):
         assert (ROOT / path).exists(), path

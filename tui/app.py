@@ -109,8 +109,8 @@ class NNDebugApp(App[int]):
 
     def action_toggle_log(self) -> None:
         chart = self.main.query_one("#loss", LossChart)
-        chart.log = not chart.log
-        chart.border_title = "4 Loss (log)" if chart.log else "4 Loss"
+        chart.log_scale = not chart.log_scale
+        chart.border_title = "4 Loss (log)" if chart.log_scale else "4 Loss"
 
     def action_toggle_maximized(self) -> None:
         if self.main.maximized is not None:

@@ -166,7 +166,7 @@ def curve(
     x0, y0, dx, dy = px[start], py[start], px[end] - px[start], py[end] - py[start]
 
     # Liang and Barsky (1984): the part t0..t1 of each segment that is inside the picture.
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         a = np.stack([(-0.5 - x0) / dx, (-0.5 - y0) / dy])
         b = np.stack([(wide - 0.5 - x0) / dx, (high - 0.5 - y0) / dy])
     flat = np.stack([dx, dy]) == 0
@@ -178,13 +178,13 @@ def curve(
 
     # A dot for each column of a flat segment, each row of a steep one, all segments at once.
     steep = np.abs(dy) > np.abs(dx)
-    from_, along = np.where(steep, y0, x0), np.where(steep, dy, dx)
-    first, last = _nearest(from_ + t0 * along), _nearest(from_ + t1 * along)
+    begin, along = np.where(steep, y0, x0), np.where(steep, dy, dx)
+    first, last = _nearest(begin + t0 * along), _nearest(begin + t1 * along)
     many = np.abs(last - first) + 1
     segment = np.repeat(np.arange(len(many)), many)
     step = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
-    dot = (first + 0.0)[segment] + step * np.sign(along)[segment]
-    t = (dot - from_[segment]) / np.where(along == 0, 1, along)[segment]
+    dot = first[segment] + step * np.sign(along)[segment]
+    t = (dot - begin[segment]) / np.where(along == 0, 1, along)[segment]
     t = t.clip(t0[segment], t1[segment])
     if dashed:
         length = np.abs(along)

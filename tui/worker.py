@@ -8,6 +8,7 @@ and it never waits for the training.
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -120,6 +121,8 @@ class Worker:
         return self._mailbox
 
     def start(self) -> None:
+        # Python's threads take turns; shorter ones let the screen answer a key while the training is at it.
+        sys.setswitchinterval(0.0005)
         self._thread.start()
 
     def send(self, command: Command) -> None:
@@ -165,7 +168,8 @@ class _Loop:
         self.worker._hyperparameters = hyperparameters
         self.session = Session(self.worker.experiment, hyperparameters)
         self.loss = float("nan")
-        self.findings: tuple[Finding, ...] = self.session.findings()
+        self.findings: tuple[Finding, ...] = ()
+        self.diagnose()
         self.speed = 0.0
         self.published = (time.perf_counter(), 0)
 
@@ -226,8 +230,8 @@ class _Loop:
             self.batches_left -= 1
         epoch = session.epoch
         self.loss = session.step(observe=self.batches_left == 0).loss
-        if session.epoch != epoch:
-            self.findings = session.findings()
+        if session.epoch != epoch and session.epoch >= self.diagnose_at:
+            self.diagnose()
         notice = ""
         if session.diverged:
             self.state, notice = "paused", f"stopped: the loss of step {session.steps} is {self.loss:g}"
@@ -235,6 +239,8 @@ class _Loop:
             self.state = "finished"
         elif self.batches_left == 0:
             self.state = "paused"
+        if self.state != "running":
+            self.diagnose()
         now = time.perf_counter()
         if self.state != "running" or now - self.published[0] >= PUBLISH_EVERY:
             then, steps = self.published
@@ -242,6 +248,11 @@ class _Loop:
             self.published = (now, session.steps)
             self.publish(notice, bool(notice))
         time.sleep(0)  # hand the interpreter to the screen if it waits for it
+
+    def diagnose(self) -> None:
+        """Look for faults; the longer the history, the more epochs until the next look."""
+        self.findings = self.session.findings()
+        self.diagnose_at = self.session.epoch * 1.02
 
     def publish(self, notice: str = "", refused: bool = False) -> None:
         session = self.session

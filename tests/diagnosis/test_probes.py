@@ -12,7 +12,9 @@ from tinygrad_nn.diagnosis import Probe, histogram
 
 @given(
     arrays(
-        np.float32, array_shapes(min_dims=0, min_side=0), elements=st.floats(width=32, allow_nan=True, allow_infinity=True)
+        np.float32,
+        array_shapes(min_dims=0, min_side=0),
+        elements=st.floats(width=32, allow_nan=True, allow_infinity=True),
     )
 )
 def test_every_value_is_counted_once(values):

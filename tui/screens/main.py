@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-import numpy as np
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -14,10 +13,11 @@ from textual.widgets import Footer, Static
 
 from tinygrad_nn.diagnosis import Histogram
 from tui.drawing import ORANGE, SKY
+from tui.history import Columns
 from tui.widgets.charts import HeatMap, HistogramChart, LineChart, Panel, Series
 from tui.widgets.findings import FindingsPane
 from tui.widgets.hyperparameters import HyperparameterPane
-from tui.widgets.layers import LayersTable, finite_range, gradient_history
+from tui.widgets.layers import LayersTable
 from tui.widgets.status import StatusLine
 from tui.worker import Snapshot
 
@@ -50,6 +50,10 @@ class MainScreen(Screen[None]):
     pane = "loss"  # beside the layers, where there is no room for all
     _drawn_at = 0.0
     _drawn: Snapshot | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.columns = Columns()
 
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status")
@@ -141,28 +145,25 @@ class MainScreen(Screen[None]):
         if snapshot is None or snapshot is before:
             return
         self._drawn, self._drawn_at = snapshot, time.monotonic()
-        self.query_one(LayersTable).show(snapshot)
-        if before is None or before.history != snapshot.history or before.changes != snapshot.changes:
+        columns = self.columns
+        columns.follow(snapshot.history)
+        self.query_one(LayersTable).show(snapshot, columns)
+        if before is None or before.history[-1:] != snapshot.history[-1:] or before.changes != snapshot.changes:
             self._show_curves(snapshot)
-            rows = gradient_history(snapshot)
             labels = [str(x.index) for x in snapshot.layers]
-            self.query_one(FlowMap).show(labels, rows, *finite_range(rows))
+            self.query_one(FlowMap).show(labels, columns.gradients, *columns.gradient_range)
         self.show_histograms()
 
     def _show_curves(self, snapshot: Snapshot) -> None:
-        history = snapshot.history
-        epochs = np.array([r.epoch for r in history])
         marks = [(change.epoch, "◆") for change in snapshot.changes]
         loss, metric = self.query_one("#loss", LossChart), self.query_one("#metric", LossChart)
         for chart, name in ((loss, "loss"), (metric, "metric")):
-            train, validation = ([getattr(r, f"{part}_{name}") for r in history] for part in ("train", "val"))
-            chart.show(
-                [
-                    Series("train", epochs, train, ORANGE),
-                    Series("val", epochs, validation, SKY, dashed=True),
-                ],
-                marks=marks,
-            )
+            epochs = self.columns.curve("epoch")
+            series = [
+                Series("train", epochs, self.columns.curve(f"train_{name}"), ORANGE),
+                Series("val", epochs, self.columns.curve(f"val_{name}"), SKY, dashed=True),
+            ]
+            chart.show(series, marks=marks)
         metric.border_title = snapshot.metric_name.capitalize()
 
     def show_histograms(self) -> None:

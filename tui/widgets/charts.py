@@ -213,9 +213,10 @@ class LineChart(Chart):
         count, room = len(names), canvas.region.width - left
         if sum(map(len, names + numbers)) + 3 * (count - 1) > room:
             numbers = [""] * count
-        while count > 1 and sum(map(len, names[:count])) + 3 * count > room:
+        while count > 1 and sum(map(len, names[:count])) + 3 * (count - (count == len(names))) > room:
             count -= 1
         for name, told, value, series in zip(names[:count], numbers, newest, self._series, strict=False):
+            name = _shorten(name, canvas.region.width - left)
             canvas.text(left, 0, name, series.colour)
             left += len(name)
             canvas.text(left, 0, told, NONE if value is None or isfinite(value) else FAULT, bold=True)
@@ -249,8 +250,7 @@ class HistogramChart(Chart):
         top, bottom = int(height >= 2), int(height >= 3)
         counts = _counts(panel.counts)
         if top:
-            title = panel.title if len(panel.title) <= width else panel.title[: width - 1] + "…"
-            canvas.text(x, 0, title, bold=True)
+            canvas.text(x, 0, _shorten(panel.title, width), bold=True)
         inner = Region(x, top, width, height - top - bottom)
         histograms = [(panel.low, panel.high, counts)]
         if panel.reference is not None:
@@ -293,17 +293,16 @@ class HeatMap(Chart):
         if not (rows and epochs):
             _draw_message(canvas, canvas.region, "no data yet", MUTED)
             return
-        legend = int(height >= 2)
+        legend = int(height >= 2 and height != rows)
         axis = int(height >= rows + 2 and height >= 3)
         room = height - legend - axis
-        gutter = min(max((len(label) for label in self._rows), default=0), width // 3) + 1
-        region = Region(gutter, 0, max(width - gutter, 0), max(room // rows, 1) * rows if room >= rows else room)
+        lines = max(room // rows, 1) * rows if room >= rows else room
+        labels = self._row_labels(lines)
+        gutter = min(max(map(len, labels.values()), default=0), width // 3) + 1
+        for y, label in labels.items():
+            canvas.text(0, y, _shorten(label, gutter - 1), MUTED)
+        region = Region(gutter, 0, max(width - gutter, 0), lines)
         drawing.heatmap(canvas, region, self._matrix, *self._range)
-        edges = [y * rows // region.height for y in range(region.height + 1)]
-        for y, (first, end) in enumerate(pairwise(edges)):
-            if y == 0 or first != edges[y - 1]:
-                canvas.text(0, y, self._row_label(first, max(end - 1, first), gutter - 1), MUTED)
-
         pinned = None
         if self._cursor is not None and 0 <= self._cursor < epochs and region.area:
             column = self._column(region, self._cursor)
@@ -314,23 +313,31 @@ class HeatMap(Chart):
         if axis:
             ticks = drawing.nice_ticks(0, epochs - 1, max(region.width // 10, 2))
             columns = [(self._column(region, int(tick)), str(int(tick))) for tick in ticks if tick % 1 == 0]
-            _draw_labels(canvas, height - 2, columns, pinned, gutter)
+            _draw_labels(canvas, lines, columns, pinned, gutter)
         if legend:
+            y = lines + axis
             low, high = map(drawing.format_number, self._range)
-            canvas.text(gutter, height - 1, low, MUTED)
-            steps = Region(gutter + len(low) + 1, height - 1, 2 * len(RAMP), 1)
+            canvas.text(gutter, y, low, MUTED)
+            steps = Region(gutter + len(low) + 1, y, 2 * len(RAMP), 1)
             drawing.heatmap(canvas, steps, np.arange(len(RAMP)), 0, len(RAMP) - 1)
-            canvas.text(steps.right + 1, height - 1, high, MUTED)
+            canvas.text(steps.right + 1, y, high, MUTED)
 
     def _column(self, region: Region, epoch: int) -> int:
         """The column in the middle of an epoch's cells."""
         return region.x + (2 * epoch + 1) * region.width // (2 * self._matrix.shape[1])
 
-    def _row_label(self, first: int, last: int, width: int) -> str:
-        labels = [self._rows[row] if row < len(self._rows) else "" for row in (first, last)]
-        both = f"{labels[0]}–{labels[1]}"
-        label = both if first < last and len(both) <= width else labels[0]
-        return label if len(label) <= width else label[: max(width - 1, 0)] + "…"
+    def _row_labels(self, lines: int) -> dict[int, str]:
+        """The label of each line at which a row, or the first of some rows pooled, begins."""
+        rows = len(self._matrix)
+        names = [*self._rows[:rows], *[""] * (rows - len(self._rows))]
+        labels: dict[int, str] = {}
+        previous = -1
+        for y in range(lines):
+            first, last = y * rows // lines, (y + 1) * rows // lines - 1
+            if first != previous:
+                labels[y] = names[first] if last <= first else f"{names[first]}–{names[last]}"
+            previous = first
+        return labels
 
 
 def _points(series: Series) -> tuple[Floats, Floats]:
@@ -396,9 +403,13 @@ def _letter(number: int) -> str:
     return ascii_lowercase[number % 26]
 
 
+def _shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
 def _draw_message(canvas: Canvas, region: Region, message: str, colour: int) -> None:
     x = region.x + max((region.width - len(message)) // 2, 0)
-    canvas.text(x, region.y + max(region.height - 1, 0) // 2, message[: region.width], colour)
+    canvas.text(x, region.y + max(region.height - 1, 0) // 2, _shorten(message, region.width), colour)
 
 
 def _draw_rule(canvas: Canvas, plot: _Plot, x: float, sign: str, colour: int) -> None:

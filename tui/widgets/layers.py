@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-import numpy as np
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -13,29 +12,13 @@ from textual.message import Message
 from tinygrad_nn.diagnosis import LayerRecord
 from tui import drawing
 from tui.drawing import FAULT, MUTED, NONE, WARNING, Canvas, format_number
+from tui.history import Columns
 from tui.worker import Snapshot
 
 from .charts import Chart
 
 SIGNS = {"fault": ("●", FAULT), "warning": ("◐", WARNING), "information": ("○", NONE)}
 SPARK = 8
-
-
-def gradient_history(snapshot: Snapshot) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """log10 of each layer's gradient RMS, shape (layers, epochs from 0); NaN where it is 0 or no number."""
-    rms = np.array([[x.gradient_rms for x in record.layers] for record in snapshot.history], np.float64)
-    rms = rms.reshape(len(snapshot.history), -1).T
-    with np.errstate(all="ignore"):
-        return np.where(rms > 0, np.log10(rms), np.nan)
-
-
-def finite_range(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, float]:
-    """The least and the greatest finite value, at least one decade apart."""
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return -1.0, 0.0
-    low, high = math.floor(float(finite.min())), math.ceil(float(finite.max()))
-    return (float(low), float(high)) if high > low else (low - 1.0, float(high))
 
 
 class LayersTable(Chart, can_focus=True):
@@ -56,11 +39,13 @@ class LayersTable(Chart, can_focus=True):
             self.index = index
 
     snapshot: Snapshot | None = None
+    columns: Columns | None = None
     selected = 0
     _top = 0
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: Snapshot, columns: Columns) -> None:
         self.snapshot = snapshot
+        self.columns = columns
         self.selected = min(self.selected, max(len(snapshot.layers) - 1, 0))
         self.redraw()
 
@@ -82,14 +67,14 @@ class LayersTable(Chart, can_focus=True):
 
     def draw(self, canvas: Canvas) -> None:
         width, height = canvas.region.size
-        if self.snapshot is None or not self.snapshot.layers:
+        if self.snapshot is None or self.columns is None or not self.snapshot.layers:
             canvas.text(0, 0, "no layers yet", MUTED)
             return
         layers = self.snapshot.layers
         rows = max(height - 1, 1)
         self._top = min(max(self._top, self.selected - rows + 1), self.selected, max(len(layers) - rows, 0))
-        history = gradient_history(self.snapshot)
-        low, high = finite_range(history)
+        history = self.columns.gradients
+        low, high = self.columns.gradient_range
         label_width = max(len("layer"), *(len(x.label) for x in layers))
         columns = self._columns(width, label_width)
         for title, x, w in columns:
@@ -104,7 +89,7 @@ class LayersTable(Chart, can_focus=True):
             canvas.text(2, y, str(layer.index).rjust(2), MUTED)
             for title, x, w in columns:
                 if title == "by epoch":
-                    values = history[layer.index - 1] if layer.index <= len(history) else np.array([])
+                    values = history[layer.index - 1] if layer.index <= len(history) else ()
                     canvas.text(x, y, drawing.sparkline(values, w, low, high), colour)
                     continue
                 text, tone = _cell(title, layer)
