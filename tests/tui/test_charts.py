@@ -170,6 +170,13 @@ def test_histogram_says_why_it_is_empty(panels: list[Panel], message: str) -> No
     assert message in str(drawn(chart, 30, 5))
 
 
+@pytest.mark.parametrize("bins", [1, 3, 64, 1000])
+def test_histogram_of_infinite_counts_is_level(bins: int) -> None:
+    chart = HistogramChart()
+    chart.show([Panel("w", 0.0, 1.0, [inf] * bins)])
+    assert rows(drawn(chart, 20, 4))[1:3] == ["█" * 20] * 2
+
+
 # --- heat maps
 
 

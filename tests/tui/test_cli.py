@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -163,28 +167,6 @@ def test_help_names_every_data_set_and_every_hyperparameter_with_its_default():
             assert f"({knob.allowed}; default {knob.show(knob.default)})" in done.stdout
 
 
-def test_a_terminal_that_is_too_small_is_told_so():
-    master, slave = pty.openpty()
-    import fcntl
-    import struct
-    import termios
-
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 30, 0, 0))
-    done = subprocess.run(
-        COMMAND,
-        stdin=slave,
-        stdout=slave,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    os.close(master)
-    os.close(slave)
-    assert done.returncode == 2
-    assert "the terminal has 30x10 cells, the screen needs at least" in done.stderr
-
-
 def test_threads_are_limited_before_numpy_comes_and_the_users_own_setting_stands():
     show = "import os; from tui.cli import limit_threads; limit_threads({}); print(os.environ['OPENBLAS_NUM_THREADS'])"
 
@@ -202,3 +184,92 @@ def test_threads_are_limited_before_numpy_comes_and_the_users_own_setting_stands
     assert threads("['--threads', '2']") == "2"
     assert threads("[]", OPENBLAS_NUM_THREADS="3") == "3"
     assert threads("['--threads', '2']", OPENBLAS_NUM_THREADS="3") == "2"
+
+
+class Terminal:
+    """The app in a terminal of its own: keys in, everything it wrote out."""
+
+    def __init__(self, *arguments: str, columns: int = 100, rows: int = 30, cwd: Path = ROOT) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=cwd,
+            env=environment,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.written = b""
+
+    def read_until(self, text: bytes, seconds: float = 30.0) -> None:
+        deadline = time.monotonic() + seconds
+        while text not in self.written:
+            assert time.monotonic() < deadline, self.written[-2000:]
+            if select.select([self.master], [], [], 0.05)[0]:
+                try:
+                    self.written += os.read(self.master, 65536)
+                except OSError:  # the other end is closed
+                    assert text in self.written, self.written[-2000:]
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    opened: list[Terminal] = []
+
+    def start(*arguments: str, **options) -> Terminal:
+        opened.append(Terminal(*arguments, cwd=tmp_path, **options))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+LEFT_THE_SCREEN = b"\x1b[?1049l"
+
+
+@pytest.mark.parametrize(
+    ("stop", "code"),
+    [
+        (lambda t: os.write(t.master, b"q"), 0),
+        (lambda t: t.process.send_signal(signal.SIGTERM), 143),
+        (lambda t: t.process.send_signal(signal.SIGHUP), 143),
+    ],
+    ids=["q", "SIGTERM", "SIGHUP"],
+)
+def test_the_app_runs_in_a_terminal_and_leaves_it_as_it_was(terminal, stop, code):
+    app = terminal("--data", "xor")
+    app.read_until(b"running")
+    stop(app)
+    app.read_until(LEFT_THE_SCREEN)
+    assert app.process.wait(timeout=30) == code
+    assert b"Traceback" not in app.written
+
+
+def test_a_terminal_that_is_too_small_is_told_so(terminal):
+    app = terminal(columns=30, rows=10)
+    app.read_until(b"the terminal has 30x10 cells, the screen needs at least 60x18")
+    assert app.process.wait(timeout=30) == 2
+
+
+def test_an_experiment_that_hangs_does_not_keep_the_app_from_leaving(terminal, tmp_path):
+    written(
+        tmp_path,
+        "import time\nfrom tinygrad_nn.training import Experiment\nclass Mine(Experiment):\n    dataset = 'xor'\n"
+        "    def model(self, hp, train, rng):\n        time.sleep(600)\n",
+    )
+    app = terminal("mine.py")
+    app.read_until(b"starting")
+    os.write(app.master, b"q")
+    app.read_until(LEFT_THE_SCREEN)
+    assert app.process.wait(timeout=30) == 0

@@ -379,7 +379,7 @@ def _why_empty(ys: Sequence[Floats], log: bool = False) -> tuple[str, int]:
 def _counts(counts: ArrayLike) -> Floats:
     """Counts made finite, not negative, and of a finite sum."""
     values = np.ravel(np.asarray(counts, np.float64))
-    largest = _LARGEST / max(len(values), 1)
+    largest = _LARGEST / 2 / max(len(values), 1)  # halved: the sum may be rounded up
     return np.nan_to_num(values, nan=0.0, posinf=largest).clip(0, largest)
 
 
