@@ -43,7 +43,7 @@ class Driven:
     async def until(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < deadline, f"it did not come to that: {self.now}"
+            assert time.monotonic() < deadline, f"it did not come to that: {self.now.state} at step {self.now.steps}"
             await self.pilot.pause(0.01)
 
     def text(self, selector: str) -> str:

@@ -23,7 +23,7 @@ def wait_for(worker: Worker, condition: Callable[[Snapshot], bool], seconds: flo
         if condition(snapshot):
             return snapshot
         time.sleep(0.002)
-    raise AssertionError(f"it did not come to that: {worker.snapshot}")
+    raise AssertionError(f"it did not come to that: {worker.snapshot.state} at step {worker.snapshot.steps}")
 
 
 @pytest.fixture

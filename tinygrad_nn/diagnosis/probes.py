@@ -146,7 +146,7 @@ def _record(index: int, layer: _Layer, square: float, moved: list[tuple[Array, A
         zero = 1.0 - np.count_nonzero(output) / output.size
     elif output is not None and layer.activation is not None:
         middle, reach = (0.5, 0.45) if layer.activation == "sigmoid" else (0.0, 0.9)
-        saturated = np.count_nonzero(np.abs(output - middle) > reach) / output.size
+        saturated = int(np.count_nonzero(np.abs(output - middle) > reach)) / output.size
     return LayerRecord(
         index=index,
         name=layer.name,

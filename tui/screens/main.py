@@ -163,7 +163,7 @@ class MainScreen(Screen[None]):
                 Series("train", epochs, self.columns.curve(f"train_{name}"), ORANGE),
                 Series("val", epochs, self.columns.curve(f"val_{name}"), SKY, dashed=True),
             ]
-            chart.show(series, marks=marks)
+            chart.show(series, (0, max([1, *epochs[-1:], *(at for at, _ in marks)])), marks)
         metric.border_title = snapshot.metric_name.capitalize()
 
     def show_histograms(self) -> None:
