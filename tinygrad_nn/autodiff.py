@@ -199,10 +199,10 @@ def _pass_on(
             continue
         gi = rule(g, y, *inputs, **attrs) if attrs else rule(g, y, *inputs)
         x = arrays[i]
-        if not create_graph and gi.__class__ is not ndarray:
-            gi = asarray(gi)
         if gi.shape != x.shape:
             gi = _unbroadcast(gi, x.shape)
+        if not create_graph and gi.__class__ is not ndarray:
+            gi = asarray(gi)  # NumPy turns 0-d results into scalars
         if gi.dtype is not x.dtype and gi.dtype != x.dtype:
             gi = gi.astype(x.dtype)
         if gi is g and parent.__class__ is Leaf and not create_graph:

@@ -24,6 +24,12 @@ def _power(a: Any, b: Any) -> Any:
     return np.power(a, b)
 
 
+def _power_base_vjp(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if b.__class__ is int or b.__class__ is float:
+        return g * (b * a ** (b - 1)) if b else g * 0
+    return g * (b * (a + (a == 0) * (b == 0)) ** (b - 1))  # 0, not 0 * inf, at 0 ** 0
+
+
 # exp(-x) would overflow below these; there the sigmoid is under the smallest normal number anyway.
 LOWEST: dict[str, Any] = {"e": np.float16(-11), "f": np.float32(-87), "d": np.float64(-708)}
 
@@ -48,7 +54,7 @@ neg = Primitive("neg", np.negative, lambda g, y, x: -g)
 pow = Primitive(
     "pow",
     _power,
-    lambda g, y, a, b: g * (b * a ** (b - (b != 0))),  # 0, not 0 * inf, where the exponent is 0
+    _power_base_vjp,
     lambda g, y, a, b: g * (y * log(a + (a == 0))),  # 0, not 0 * -inf, where the base is 0
 )
 exp = Primitive("exp", np.exp, lambda g, y, x: g * y)

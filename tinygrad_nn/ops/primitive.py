@@ -71,7 +71,7 @@ class Primitive:
             return y
         if y.__class__ is not ndarray:
             y = asarray(y)  # NumPy turns 0-d results into scalars
-        if y.dtype is FLOAT64 and not any(getattr(a, "dtype", None) is FLOAT64 for a in arrays):
+        if y.dtype is FLOAT64 and "dtype" not in attrs and not any(getattr(a, "dtype", 0) is FLOAT64 for a in arrays):
             y = y.astype(DEFAULT_DTYPE)  # NumPy promotes integers with float32 to float64; we do not
         out = new(Tensor)
         out.data = y

@@ -1,0 +1,104 @@
+"""Every primitive of the table, over shapes, layouts and dtypes: values, first and second derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.ops.strategies import CASES, cases
+from tinygrad_nn import Tensor, grad
+from tinygrad_nn.ops import TABLE
+from tinygrad_nn.testing import gradcheck, gradgradcheck
+
+every_primitive = pytest.mark.parametrize("name", sorted(TABLE))
+
+
+def examples(n: int) -> settings:
+    return settings(max_examples=n, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def weights(y: Tensor) -> np.ndarray[Any, Any]:
+    """A gradient to start from: other numbers for every element, in float64, and not contiguous."""
+    return np.asarray(np.random.default_rng(y.size).standard_normal(y.shape[::-1]).T)
+
+
+def leaves(tensors: list[Any]) -> list[Tensor]:
+    return [x for x in tensors if isinstance(x, Tensor) and x.requires_grad]
+
+
+def test_every_case_is_of_a_primitive() -> None:
+    assert set(CASES) <= set(TABLE)
+
+
+@every_primitive
+@examples(10)
+@given(data=st.data())
+def test_can_be_drawn(name: str, data: st.DataObject) -> None:
+    case = data.draw(cases(name))
+    try:
+        y = case(*case.tensors())
+    except Exception as error:
+        pytest.fail(f"{name} needs an entry in CASES of tests/ops/strategies.py: {error}")
+    assert isinstance(y, Tensor)
+    assert y.requires_grad
+
+
+@every_primitive
+@examples(30)
+@given(data=st.data())
+def test_keeps_float32(name: str, data: st.DataObject) -> None:
+    case = data.draw(cases(name))
+    inputs = case.tensors(np.float32)
+    y = case(*inputs)
+    assert type(y.data) is np.ndarray
+    assert y.dtype == case.attrs.get("dtype", np.float32)
+    exact = case(*case.tensors(np.float64))
+    assert y.shape == exact.shape
+    np.testing.assert_allclose(y.data, exact.data, rtol=1e-5, atol=1e-5)
+    for create_graph in (False, True):
+        gradients = grad(y, leaves(inputs), weights(y), retain_graph=True, create_graph=create_graph)
+        assert [(g.shape, g.dtype) for g in gradients] == [(x.shape, np.float32) for x in leaves(inputs)]
+
+
+@every_primitive
+@examples(30)
+@given(data=st.data())
+def test_changes_and_shares_nothing(name: str, data: st.DataObject) -> None:
+    """Arrays and Tensors give the same; the recorded backward pass gives the same; inputs stay as they were."""
+    case = data.draw(cases(name))
+    arrays, inputs = case.arrays(), case.tensors()
+    y = case(*inputs)
+    np.testing.assert_array_equal(y.data, case(*arrays))
+    seed = weights(y)
+    plain = grad(y, leaves(inputs), seed, retain_graph=True)
+    recorded = grad(y, leaves(inputs), seed, create_graph=True)
+    for g, again in zip(plain, recorded, strict=True):
+        np.testing.assert_allclose(again.data, g.data, rtol=1e-12, atol=1e-12)
+        assert type(g.data) is np.ndarray
+        assert g.data.flags.writeable
+        assert not any(np.shares_memory(g.data, x.data) for x in leaves(inputs))
+        assert not np.shares_memory(g.data, seed)
+    assert not any(np.shares_memory(g.data, h.data) for i, g in enumerate(plain) for h in plain[:i])
+    np.testing.assert_array_equal(seed, weights(y))
+    for x, before in zip(inputs, case.arrays(), strict=True):
+        np.testing.assert_array_equal(x.data if isinstance(x, Tensor) else x, before)
+
+
+@every_primitive
+@examples(30)
+@given(data=st.data())
+def test_first_derivative(name: str, data: st.DataObject) -> None:
+    case = data.draw(cases(name))
+    gradcheck(case, case.tensors())
+
+
+@every_primitive
+@examples(20)
+@given(data=st.data())
+def test_second_derivative(name: str, data: st.DataObject) -> None:
+    case = data.draw(cases(name))
+    gradgradcheck(case, case.tensors())
