@@ -1,8 +1,45 @@
 """tinygrad_nn: a minimal reverse-mode autograd library on NumPy, with PyTorch's names."""
 
 from . import nn, optim
+from .anomaly import AnomalyError, detect_anomaly
 from .autodiff import enable_grad, grad, is_grad_enabled, no_grad
+from .creation import arange, eye, full, ones, rand, randn, zeros
+from .func import hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .ops import Primitive, concatenate, einsum, maximum, minimum, one_hot, pad, stack, where
 from .tensor import Tensor, tensor
 
 __version__ = "0.1.0"
-__all__ = ["Tensor", "enable_grad", "grad", "is_grad_enabled", "nn", "no_grad", "optim", "tensor"]
+__all__ = [
+    "AnomalyError",
+    "Primitive",
+    "Tensor",
+    "arange",
+    "concatenate",
+    "detect_anomaly",
+    "einsum",
+    "enable_grad",
+    "eye",
+    "full",
+    "grad",
+    "hessian",
+    "hvp",
+    "is_grad_enabled",
+    "jacobian",
+    "jvp",
+    "maximum",
+    "minimum",
+    "nn",
+    "no_grad",
+    "one_hot",
+    "ones",
+    "optim",
+    "pad",
+    "rand",
+    "randn",
+    "stack",
+    "tensor",
+    "value_and_grad",
+    "vjp",
+    "where",
+    "zeros",
+]

@@ -207,6 +207,8 @@ def _pass_on(
             gi = gi.astype(x.dtype)
         if gi is g and parent.__class__ is Leaf and not create_graph:
             gi = gi.copy()  # a rule that passes g on would make two leaves share one gradient
+        if mode.watch_gradient is not None:
+            mode.watch_gradient(node, i, gi)
         if parent in grads:
             _accumulate(grads, parent, gi)
         else:

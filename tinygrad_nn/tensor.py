@@ -8,6 +8,7 @@ reference cycles and goes away with the last tensor that needs it.
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,8 @@ Operand: TypeAlias = "Tensor | Array | Scalar"
 Axis: TypeAlias = int | tuple[int, ...] | None
 Hook: TypeAlias = "Callable[[Tensor], Tensor | None]"
 
+Watch: TypeAlias = "Callable[[Primitive, Sequence[Any], dict[str, Any], Tensor], None]"
+
 DEFAULT_DTYPE = np.dtype(np.float32)
 
 
@@ -34,7 +37,8 @@ class Mode(threading.local):
     """What operations of this thread do besides computing: record a graph, and tell an observer."""
 
     grad_enabled: bool = True
-    watch: Callable[[Primitive, Sequence[Any], dict[str, Any], Tensor], None] | None = None
+    watch: Watch | None = None  # sees every operation on Tensors
+    watch_gradient: Callable[[Node, int, Any], None] | None = None  # sees every gradient a rule gives
 
 
 mode = Mode()
@@ -58,7 +62,7 @@ class Node:
     once a backward pass has used the node and freed it.
     """
 
-    __slots__ = ("arrays", "attrs", "hooks", "order", "output", "parents", "primitive")
+    __slots__ = ("__weakref__", "arrays", "attrs", "hooks", "order", "output", "parents", "primitive")
 
     def __init__(
         self,
@@ -75,6 +79,16 @@ class Node:
         self.output: Array | None = output
         self.order = clock()
         self.hooks: dict[int, Hook] | None = None
+
+
+class Handle:
+    """What registering a hook returns: `remove()` takes it off again."""
+
+    def __init__(self, hooks: dict[int, Hook]) -> None:
+        self._hooks = hooks
+
+    def remove(self) -> None:
+        self._hooks.pop(id(self), None)
 
 
 class Tensor:
@@ -176,6 +190,27 @@ class Tensor:
             self.node = Leaf(self)
         return self
 
+    def retain_grad(self) -> None:
+        """Keep the gradient of a tensor that is no leaf in `.grad` as well."""
+        if isinstance(self.node, Node):
+            kept = weakref.ref(self)
+
+            def keep(gradient: Tensor) -> None:
+                tensor = kept()
+                if tensor is not None:
+                    tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
+
+            self.register_hook(keep)
+
+    def register_hook(self, hook: Hook) -> Handle:
+        """Call `hook(gradient)` when this tensor's gradient is known; what it returns, if not None, replaces it."""
+        if self.node is None:
+            raise RuntimeError("a tensor that does not require gradients has none for a hook to see")
+        hooks = self.node.hooks = self.node.hooks or {}
+        handle = Handle(hooks)
+        hooks[id(handle)] = hook
+        return handle
+
     def detach(self) -> Tensor:
         """The same data outside the graph."""
         return wrap(self.data, None)
@@ -189,7 +224,7 @@ class Tensor:
     def numpy(self) -> Array:
         """The data, shared. A tensor that requires gradients must be detached first."""
         if self.node is not None:
-            raise RuntimeError("this tensor requires gradients: use .detach().numpy()")
+            raise RuntimeError("this tensor requires gradients: use .detach().numpy() for its values")
         return self.data
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
@@ -290,14 +325,23 @@ class Tensor:
     def exp(self) -> Tensor:
         return ops.exp(self)
 
+    def expm1(self) -> Tensor:
+        return ops.expm1(self)
+
     def log(self) -> Tensor:
         return ops.log(self)
+
+    def log1p(self) -> Tensor:
+        return ops.log1p(self)
 
     def sqrt(self) -> Tensor:
         return ops.sqrt(self)
 
-    def abs(self) -> Tensor:
-        return ops.abs(self)
+    def sin(self) -> Tensor:
+        return ops.sin(self)
+
+    def cos(self) -> Tensor:
+        return ops.cos(self)
 
     def tanh(self) -> Tensor:
         return ops.tanh(self)
@@ -305,8 +349,23 @@ class Tensor:
     def sigmoid(self) -> Tensor:
         return ops.sigmoid(self)
 
+    def softplus(self) -> Tensor:
+        return ops.softplus(self)
+
     def relu(self) -> Tensor:
+        """max(x, 0); the gradient at 0 is 0, as in PyTorch."""
         return ops.relu(self)
+
+    def abs(self) -> Tensor:
+        """|x|; the gradient at 0 is 0, as in PyTorch."""
+        return ops.abs(self)
+
+    def sign(self) -> Tensor:
+        return ops.sign(self)
+
+    def clip(self, min: float | None = None, max: float | None = None) -> Tensor:
+        """Bounded from below and above; the gradient is 1 on the bounds themselves, as in PyTorch."""
+        return ops.clip(self, low=-math.inf if min is None else min, high=math.inf if max is None else max)
 
     def softmax(self, axis: int = -1) -> Tensor:
         return ops.softmax(self, axis=axis)
@@ -330,8 +389,27 @@ class Tensor:
         """The smallest element; where several are equally small they share the gradient (`torch.amin`)."""
         return ops.min(self, axis=axis, keepdims=keepdims)
 
+    def var(self, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Tensor:
+        """Σ(x - mean)² / (n - correction); PyTorch's default, where NumPy divides by n."""
+        return ops.var(self, axis, correction, keepdims)
+
+    def std(self, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Tensor:
+        """The square root of `var`; where that is 0, so is the gradient."""
+        return ops.std(self, axis, correction, keepdims)
+
+    def norm(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """The Euclidean norm, sqrt(Σx²); at 0 its gradient is 0."""
+        return ops.norm(self, axis, keepdims)
+
+    def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """log Σ exp(x), without overflow."""
+        return ops.logsumexp(self, axis=axis, keepdims=keepdims)
+
     def argmax(self, axis: int | None = None) -> Tensor:
         return wrap(np.asarray(self.data.argmax(axis)), None)
+
+    def argmin(self, axis: int | None = None) -> Tensor:
+        return wrap(np.asarray(self.data.argmin(axis)), None)
 
     def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return wrap(np.asarray(self.data.any(axis, keepdims=keepdims)), None)
@@ -367,6 +445,25 @@ class Tensor:
             raise ValueError(f"mT needs at least 2 dimensions, this tensor has shape {self.shape}")
         return self.transpose(*range(self.ndim - 2), self.ndim - 1, self.ndim - 2)
 
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """The axes `start_dim` to `end_dim` as one."""
+        return ops.flatten(self, start_dim, end_dim)
+
+    def squeeze(self, axis: int | None = None) -> Tensor:
+        """Without the axes of length 1, or without that one."""
+        return ops.squeeze(self, axis)
+
+    def unsqueeze(self, axis: int) -> Tensor:
+        """With a new axis of length 1."""
+        return ops.unsqueeze(self, axis)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        return ops.swapaxes(self, axis1, axis2)
+
+    def split(self, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+        """Parts of one size (the last perhaps smaller), or of the sizes given."""
+        return ops.split(self, sizes, axis)
+
     def broadcast_to(self, shape: tuple[int, ...]) -> Tensor:
         return ops.broadcast_to(self, shape=shape)
 
@@ -376,6 +473,56 @@ class Tensor:
 
     def __getitem__(self, index: Any) -> Tensor:
         return ops.getitem(self, index=_index(index))
+
+    # --- in place: outside the graph only, so that nothing a gradient needs is lost
+
+    def _writable(self) -> Array:
+        if self.node is not None:
+            raise RuntimeError(
+                "a tensor that requires gradients cannot be changed in place: give the result a new name, "
+                "or change .data, which no gradient sees"
+            )
+        note_write(self.data)
+        return self.data
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._writable()[_index(index)] = _data(value)
+
+    def __iadd__(self, other: Operand) -> Tensor:
+        np.add(self.data, _data(other), out=self._writable())
+        return self
+
+    def __isub__(self, other: Operand) -> Tensor:
+        np.subtract(self.data, _data(other), out=self._writable())
+        return self
+
+    def __imul__(self, other: Operand) -> Tensor:
+        np.multiply(self.data, _data(other), out=self._writable())
+        return self
+
+    def __itruediv__(self, other: Operand) -> Tensor:
+        np.true_divide(self.data, _data(other), out=self._writable())
+        return self
+
+    # --- NumPy's functions and operators on Tensors
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """`np.exp(t)` and `array + t` are ours; a ufunc that has no gradient here says so."""
+        return numpy_interface.ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """`np.sum(t)`, `np.concatenate([t, u])` and the like."""
+        return numpy_interface.function(function, args, kwargs)
+
+    # --- copies
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles carry the data and whether gradients are asked for, not the gradient."""
+        if isinstance(self.node, Node):
+            raise RuntimeError(
+                f"this tensor was made by {self.node.primitive.name}; a copy would lose its graph: use .detach() first"
+            )
+        return type(self), (self.data, self.requires_grad)
 
 
 def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
@@ -463,4 +610,4 @@ def written_since(node: Node) -> Array | None:
 
 # The one circle among the files: Tensor's operators are the primitives of `ops`, whose results are
 # Tensors, and `backward()` is `autodiff`'s. It is opened here, when everything above is defined.
-from . import autodiff, ops  # noqa: E402
+from . import autodiff, numpy_interface, ops  # noqa: E402

@@ -232,6 +232,43 @@ def logits_and_targets(draw: st.DrawFn) -> Drawn:
     return (draw(arrays(shape)), draw(arrays(shape, INSIDE))), {"scale": draw(POSITIVE)}
 
 
+@st.composite
+def concatenations(draw: st.DrawFn) -> Drawn:
+    shape = draw(shapes(min_dims=1))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    lengths = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
+    parts = []
+    for n in lengths:
+        part = list(shape)
+        part[axis] = n
+        parts.append(draw(arrays(tuple(part))))
+    return tuple(parts), {"axis": axis}
+
+
+@st.composite
+def einsums(draw: st.DrawFn) -> Drawn:
+    """Up to three operands with any letters, each once in an operand, and any of them in the output."""
+    sides = {c: draw(st.integers(0, 3)) for c in "abcd"}
+    letters = st.lists(st.sampled_from("abcd"), unique=True, max_size=3)
+    terms = [draw(letters) for _ in range(draw(st.integers(1, 3)))]
+    used = sorted(set().union(*terms))
+    output = draw(st.permutations(used))[: draw(st.integers(0, len(used)))]
+    operands = tuple(draw(arrays(tuple(sides[c] for c in term))) for term in terms)
+    return operands, {"subscripts": ",".join(map("".join, terms)) + "->" + "".join(output)}
+
+
+@st.composite
+def cuts(draw: st.DrawFn, fold: bool = False) -> Drawn:
+    """Images with windows that fit, or (`fold`) such windows to be added back."""
+    size, stride = (draw(st.tuples(st.integers(1, 2), st.integers(1, 2))) for _ in range(2))
+    image = tuple(draw(st.integers(n, n + 2)) for n in size)
+    batch = draw(shapes(max_dims=2))
+    if not fold:
+        return (draw(arrays((*batch, *image))),), {"size": size, "stride": stride}
+    many = tuple((n - k) // s + 1 for n, k, s in zip(image, size, stride, strict=True))
+    return (draw(arrays((*batch, *many, *size))),), {"size": size, "stride": stride, "shape": image}
+
+
 # A primitive that takes more than its mathematical inputs: how the rest is made from them.
 PREPARE: dict[str, Callable[..., tuple[Any, ...]]] = {
     "cross_entropy": lambda logits: (logits, ops.log_softmax(logits, axis=1)),
@@ -265,6 +302,12 @@ CASES: dict[str, st.SearchStrategy[Drawn]] = {
     "max": reductions(unique=True, min_side=1),
     "softmax": along_axis(),
     "log_softmax": along_axis(),
+    "logsumexp": reductions(min_side=1),
+    "erf": elementwise(REAL),
+    "concatenate": concatenations(),
+    "einsum": einsums(),
+    "windows": cuts(),
+    "fold": cuts(fold=True),
     "reshape": reshapes(),
     "transpose": transposes(),
     "broadcast_to": broadcasts(),

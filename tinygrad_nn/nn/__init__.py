@@ -7,7 +7,7 @@ Initialisers are in `nn.init`.
 """
 
 from . import init
-from .activations import ACTIVATIONS, ELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .layers import Dropout, Flatten, Identity, Linear, ModuleList, Residual, Sequential
 from .losses import (
     BCELoss,
@@ -24,6 +24,7 @@ from .penalties import l1_penalty, l2_penalty, weights
 __all__ = [
     "ACTIVATIONS",
     "ELU",
+    "GELU",
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",

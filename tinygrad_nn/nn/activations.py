@@ -1,24 +1,13 @@
-"""Activations as modules, and by name.
-
-What the engine has no primitive for is composed of primitives, without a comparison in between, so
-that a recorded step may replay it with other inputs.
-"""
+"""Activations as modules, and by name."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from .. import ops
 from ..tensor import Tensor
 from .layers import Identity
 from .module import Module
-
-
-def _negative_part(x: Tensor) -> Tensor:
-    """min(x, 0), with gradient 1 at 0, where that of relu is 0: their sum has gradient 1 everywhere."""
-    part: Tensor = ops.clip(x, low=-math.inf, high=0.0)
-    return part
 
 
 class ReLU(Module):
@@ -35,7 +24,8 @@ class LeakyReLU(Module):
         self.negative_slope = negative_slope
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.relu() + self.negative_slope * _negative_part(x)
+        y: Tensor = ops.leaky_relu(x, self.negative_slope)
+        return y
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}"
@@ -48,8 +38,8 @@ class ELU(Module):
         self.alpha = alpha
 
     def forward(self, x: Tensor) -> Tensor:
-        below: Tensor = ops.expm1(_negative_part(x))
-        return x.relu() + self.alpha * below
+        y: Tensor = ops.elu(x, self.alpha)
+        return y
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}"
@@ -59,7 +49,22 @@ class SiLU(Module):
     """x · sigmoid(x), also called Swish (Elfwing et al. 2018)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * x.sigmoid()
+        y: Tensor = ops.silu(x)
+        return y
+
+
+class GELU(Module):
+    """x · Φ(x), Φ the normal distribution (Hendrycks & Gimpel 2016); approximate="tanh" is much quicker."""
+
+    def __init__(self, approximate: str = "none") -> None:
+        self.approximate = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = ops.gelu(x, self.approximate)
+        return y
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
 
 
 class Tanh(Module):

@@ -39,9 +39,6 @@ class Parameter(Tensor):
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Parameter, (self.data, self.requires_grad)
-
 
 class IncompatibleKeys(NamedTuple):
     """What `load_state_dict` did not find, and what it did not use."""

@@ -1,9 +1,20 @@
 """The primitives: a table of operations, each forward rule beside its backward rules.
 
 `TABLE` holds every primitive by name, so that tests and tools can enumerate them. What is not a
-primitive here (`mean`, `min`, `matmul` of any rank, the losses) is composed from primitives.
+primitive (`mean`, `matmul` of any rank, `gelu`, the losses) is composed of primitives.
 """
 
+import sys
+
+from .conv import (
+    conv2d,
+    fold,
+    max_pool2d,
+    windows,
+)
+from .einsum import (
+    einsum,
+)
 from .elementwise import (
     abs,
     add,
@@ -11,17 +22,23 @@ from .elementwise import (
     clip,
     cos,
     div,
+    elu,
+    erf,
     exp,
     expm1,
+    gelu,
+    leaky_relu,
     log,
     log1p,
     maximum,
+    minimum,
     mul,
     neg,
     pow,
     relu,
     sigmoid,
     sign,
+    silu,
     sin,
     softplus,
     sqrt,
@@ -29,14 +46,58 @@ from .elementwise import (
     tanh,
     where,
 )
-from .linear import linear, matmul
-from .losses import binary_cross_entropy_with_logits, cross_entropy
-from .primitive import TABLE, Primitive
-from .reduce import log_softmax, max, mean, min, softmax, sum
-from .shape import broadcast_to, getitem, reshape, scatter, transpose
+from .linear import (
+    linear,
+    matmul,
+)
+from .losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+)
+from .primitive import (
+    EachInput,
+    Primitive,
+)
+from .reduce import (
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    norm,
+    softmax,
+    std,
+    sum,
+    var,
+)
+from .shape import (
+    broadcast_to,
+    concatenate,
+    flatten,
+    getitem,
+    one_hot,
+    pad,
+    reshape,
+    scatter,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    transpose,
+    unsqueeze,
+)
+
+_MODULES = ("conv", "einsum", "elementwise", "linear", "losses", "reduce", "shape")
+TABLE: dict[str, Primitive] = {
+    value.name: value
+    for name in _MODULES
+    for value in vars(sys.modules[f"{__name__}.{name}"]).values()
+    if isinstance(value, Primitive)
+}
 
 __all__ = [
     "TABLE",
+    "EachInput",
     "Primitive",
     "abs",
     "add",
@@ -44,36 +105,60 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "broadcast_to",
     "clip",
+    "concatenate",
+    "conv2d",
     "cos",
     "cross_entropy",
     "div",
+    "einsum",
+    "elu",
+    "erf",
     "exp",
     "expm1",
+    "flatten",
+    "fold",
+    "gelu",
     "getitem",
+    "leaky_relu",
     "linear",
     "log",
     "log1p",
     "log_softmax",
+    "logsumexp",
     "matmul",
     "max",
+    "max_pool2d",
     "maximum",
     "mean",
     "min",
+    "minimum",
     "mul",
     "neg",
+    "norm",
+    "one_hot",
+    "pad",
     "pow",
     "relu",
     "reshape",
     "scatter",
     "sigmoid",
     "sign",
+    "silu",
     "sin",
     "softmax",
     "softplus",
+    "split",
     "sqrt",
+    "squeeze",
+    "stack",
+    "std",
     "sub",
     "sum",
+    "swapaxes",
     "tanh",
     "transpose",
+    "unsqueeze",
+    "var",
     "where",
+    "windows",
 ]

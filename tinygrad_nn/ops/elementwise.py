@@ -6,6 +6,7 @@ equal arguments of `maximum` share the gradient, `0 ** 0` is 1 with gradient 0.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,13 @@ def _sigmoid(x: Array) -> Array:
     return np.reciprocal(y, y)
 
 
+_erf_of_numbers = np.frompyfunc(math.erf, 1, 1)
+
+
+def _erf(x: Array) -> Array:
+    return np.asarray(_erf_of_numbers(x)).astype(x.dtype)  # exact, and slow: NumPy has none
+
+
 def _softplus(x: Array) -> Array:
     return np.logaddexp(x, x.dtype.type(0))
 
@@ -68,6 +76,7 @@ tanh = Primitive("tanh", np.tanh, lambda g, y, x: g - g * (y * y))
 sigmoid = Primitive("sigmoid", _sigmoid, lambda g, y, x: g * (y * (1 - y)))
 softplus = Primitive("softplus", _softplus, lambda g, y, x: g * sigmoid(x))
 relu = Primitive("relu", lambda x: np.maximum(x, 0), lambda g, y, x: g * (x > 0))
+erf = Primitive("erf", _erf, lambda g, y, x: g * (2 / math.sqrt(math.pi)) * exp(-(x * x)))
 sign = Primitive("sign", np.sign, lambda g, y, x: g * 0)
 abs = Primitive("abs", np.abs, lambda g, y, x: g * sign(x))
 maximum = Primitive(
@@ -89,3 +98,40 @@ clip = Primitive(
     lambda g, y, x, low, high: g * ((x >= low) & (x <= high)),
 )
 astype = Primitive("astype", lambda x, dtype: x.astype(dtype), lambda g, y, x, dtype: g.astype(x.dtype))
+
+
+# --- composed of primitives, without a comparison in between
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller of two, elementwise; equal ones share the gradient."""
+    return neg(maximum(neg(a), neg(b)))
+
+
+def _negative_part(x: Any) -> Any:
+    """min(x, 0), with gradient 1 at 0, where that of relu is 0."""
+    return clip(x, low=-math.inf, high=0.0)
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+    """x where it is positive, else negative_slope · x (Maas et al. 2013)."""
+    return relu(x) + negative_slope * _negative_part(x)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x where it is positive, else alpha · (exp(x) - 1) (Clevert et al. 2016)."""
+    return relu(x) + alpha * expm1(_negative_part(x))
+
+
+def silu(x: Any) -> Any:
+    """x · sigmoid(x), also called Swish (Elfwing et al. 2018)."""
+    return x * sigmoid(x)
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """x · Φ(x), Φ the normal distribution (Hendrycks & Gimpel 2016); "tanh" is their quick approximation."""
+    if approximate == "tanh":
+        return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
+    if approximate != "none":
+        raise ValueError(f"approximate is 'none' or 'tanh', not {approximate!r}")
+    return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))

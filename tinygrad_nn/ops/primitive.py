@@ -15,6 +15,7 @@ What a rule may rely on, and what it must keep:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,25 +26,36 @@ from ..tensor import DEFAULT_DTYPE, Array, Node, Tensor, mode
 Forward: TypeAlias = Callable[..., Any]
 Vjp: TypeAlias = Callable[..., Any]
 
-TABLE: dict[str, Primitive] = {}
 FLOAT64 = np.dtype(np.float64)
 new = Tensor.__new__
 
 
-class Primitive:
-    """One entry of the table. Calling it on arrays computes; on Tensors it also records.
+class EachInput:
+    """The rules of a primitive with any number of inputs: `rule(i, g, y, *inputs, **attrs)` for input i."""
 
-    `vjps` has a rule for each input, None where no gradient goes. A primitive with any number of
-    inputs gives a single rule, `vjps=rule`, that takes the input's position as a keyword `i`.
+    def __init__(self, rule: Vjp) -> None:
+        self.rule = rule
+
+    def __getitem__(self, i: int) -> Vjp:
+        return partial(self.rule, i)
+
+
+class Primitive:
+    """One differentiable operation. Calling it on arrays computes; on Tensors it also records.
+
+    `vjps` has a rule for each input, None where no gradient goes; for any number of inputs,
+    `EachInput(rule)`. One's own is made the same way, and `testing.gradcheck` tells whether it is right:
+
+        cube = Primitive("cube", lambda x: x * x * x, lambda g, y, x: g * (3 * x * x))
+        y = cube(Tensor([2.0], requires_grad=True))
     """
 
     __slots__ = ("forward", "name", "vjps")
 
-    def __init__(self, name: str, forward: Forward, *vjps: Vjp | None) -> None:
+    def __init__(self, name: str, forward: Forward, *vjps: Vjp | EachInput | None) -> None:
         self.name = name
         self.forward = forward
-        self.vjps = vjps
-        TABLE[name] = self
+        self.vjps: Any = vjps[0] if len(vjps) == 1 and isinstance(vjps[0], EachInput) else vjps
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"

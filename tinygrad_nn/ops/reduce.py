@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Array, Axis
-from .elementwise import div, exp, neg
+from .elementwise import clip, div, exp, neg, sqrt
 from .primitive import Primitive
 from .shape import broadcast_to
 
@@ -42,6 +42,54 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return neg(max(neg(x), axis=axis, keepdims=keepdims))
+
+
+def var(x: Any, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Any:
+    """The variance, the sum of squares divided by n - correction (PyTorch's default; NumPy's is 0)."""
+    shifted = x - mean(x, axis=axis, keepdims=True)
+    total = sum(shifted * shifted, axis=axis, keepdims=keepdims)
+    return total / (x.size // (total.size or 1) - correction)
+
+
+def std(x: Any, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Any:
+    """The square root of `var`; where that is 0 so is the gradient."""
+    return _root(var(x, axis, correction, keepdims))
+
+
+def norm(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The Euclidean norm, sqrt(Σx²); at 0 its gradient is 0."""
+    return _root(sum(x * x, axis=axis, keepdims=keepdims))
+
+
+def _root(s: Any) -> Any:
+    """sqrt(s), with gradient 0 instead of infinity at 0."""
+    zero = (s == 0).astype(s.dtype)
+    return sqrt(s + zero) - zero
+
+
+def _without(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """What is left of a shape when the axes are reduced."""
+    if axis is None:
+        return ()
+    axes = {a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis)}
+    return tuple(n for i, n in enumerate(shape) if i not in axes)
+
+
+def _logsumexp(x: Array, axis: Axis, keepdims: bool) -> Array:
+    largest = np.maximum.reduce(x, axis, keepdims=True)
+    shift = np.where(np.isfinite(largest), largest, x.dtype.type(0))  # inf - inf would be NaN
+    with np.errstate(divide="ignore"):  # log 0 where every element is -inf: that is the answer
+        y = np.log(np.add.reduce(np.exp(x - shift), axis, keepdims=True)) + shift
+    return y if keepdims else y.reshape(_without(x.shape, axis))
+
+
+def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    kept = _kept(x.shape, axis)
+    return g.reshape(kept) * exp(x - clip(y, low=-LARGEST, high=LARGEST).reshape(kept))
+
+
+LARGEST = float(np.finfo(np.float32).max)
+logsumexp = Primitive("logsumexp", _logsumexp, _logsumexp_vjp)
 
 
 # --- softmax: shifted by the largest element, so that nothing overflows

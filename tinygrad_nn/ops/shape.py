@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
+import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from ..tensor import Array
-from .primitive import Primitive
+from ..tensor import Array, Tensor
+from .primitive import EachInput, Primitive
 
 
 def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
@@ -38,4 +42,93 @@ getitem = Primitive(
     lambda x, index: x[index],
     lambda g, y, x, index: scatter(g, index=index, shape=x.shape),
 )
+
+
+def _concatenate_vjp(i: int, g: Any, y: Any, *parts: Any, axis: int) -> Any:
+    start = builtins.sum(part.shape[axis] for part in parts[:i])
+    return g[along(axis % g.ndim, slice(start, start + parts[i].shape[axis]))]
+
+
+def along(axis: int, part: slice) -> tuple[slice, ...]:
+    """The index that takes `part` of one axis (counted from 0) and all of those before it."""
+    return (slice(None),) * axis + (part,)
+
+
+concat = Primitive("concatenate", lambda *parts, axis: np.concatenate(parts, axis), EachInput(_concatenate_vjp))
 scatter: Primitive = Primitive("scatter", _scatter, lambda g, y, x, index, shape: g[index])
+
+
+# --- composed of primitives
+
+
+def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """The axes `start_dim` to `end_dim` as one (`torch.flatten`)."""
+    if not x.ndim:
+        return reshape(x, shape=(1,))
+    start, end = start_dim % x.ndim, end_dim % x.ndim
+    return reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
+
+
+def squeeze(x: Any, axis: int | None = None) -> Any:
+    """Without the axes of length 1, or without one of them; an axis that is longer stays (`torch.squeeze`)."""
+    drop = range(x.ndim) if axis is None else (axis % (x.ndim or 1),)
+    return reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in drop))
+
+
+def unsqueeze(x: Any, axis: int) -> Any:
+    """With a new axis of length 1 at `axis` (`torch.unsqueeze`, `np.expand_dims`)."""
+    if not -x.ndim - 1 <= axis <= x.ndim:
+        raise ValueError(f"axis {axis} is none of the {x.ndim + 1} places for a new axis in shape {x.shape}")
+    axis %= x.ndim + 1
+    return reshape(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Two axes exchanged."""
+    axes = list(range(x.ndim))
+    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
+    return transpose(x, axes=tuple(axes))
+
+
+def concatenate(parts: Sequence[Any], axis: int = 0) -> Any:
+    """Arrays or Tensors joined along an axis they have."""
+    return concat(*parts, axis=axis)
+
+
+def stack(parts: Sequence[Any], axis: int = 0) -> Any:
+    """Arrays or Tensors of one shape joined along a new axis."""
+    return concat(
+        *(unsqueeze(part if isinstance(part, Tensor) else np.asarray(part), axis) for part in parts), axis=axis
+    )
+
+
+def split(x: Any, sizes: int | Sequence[int], axis: int = 0) -> tuple[Any, ...]:
+    """Parts of one size (the last perhaps smaller), or of the sizes given (`torch.split`)."""
+    n = x.shape[axis]
+    if isinstance(sizes, int):
+        if sizes < 1:
+            raise ValueError(f"the size of a part must be at least 1, not {sizes}")
+        sizes = [min(sizes, n - start) for start in range(0, n, sizes)] or [0]
+    if builtins.sum(sizes) != n:
+        raise ValueError(f"parts of {list(sizes)} do not add up to the {n} along axis {axis}")
+    ends = np.cumsum([0, *sizes]).tolist()
+    return tuple(getitem(x, index=along(axis % x.ndim, slice(a, b))) for a, b in pairwise(ends))
+
+
+def pad(x: Any, widths: Sequence[tuple[int, int]]) -> Any:
+    """Zeros around: for each axis how many before and how many after (`np.pad`)."""
+    if len(widths) != x.ndim or any(n < 0 for pair in widths for n in pair):
+        raise ValueError(f"pad needs a pair of numbers from 0 up for each of the {x.ndim} axes, not {widths}")
+    shape = tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=True))
+    inside = tuple(slice(before, before + n) for n, (before, _) in zip(x.shape, widths, strict=True))
+    return scatter(x, index=inside, shape=shape)
+
+
+def one_hot(indices: Any, num_classes: int) -> Tensor:
+    """Rows of zeros with a 1 at each index, float32 (..., num_classes). ValueError for an index that is no class."""
+    array = np.asarray(indices.data if isinstance(indices, Tensor) else indices)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"one_hot needs integers, not {array.dtype}")
+    if array.size and not 0 <= array.min() <= array.max() < num_classes:
+        raise ValueError(f"indices from {array.min()} to {array.max()} are not all classes from 0 to {num_classes - 1}")
+    return Tensor((array[..., None] == np.arange(num_classes)).astype(np.float32))

@@ -1,0 +1,140 @@
+"""detect_anomaly: stop at the first operation, forward or backward, that gives NaN or infinity.
+
+It looks at every operation while it is on, which is slow, and costs nothing while it is off.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from .ops.primitive import Primitive
+from .tensor import Array, Node, Tensor, mode
+
+OWN = str(Path(__file__).resolve().parent)
+
+
+class AnomalyError(FloatingPointError):
+    """The first value that is no finite number; the message says which operation gave it, and where."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an operation was called: the user's source line, and the module whose forward() it was in."""
+
+    file: str
+    line: int
+    code: str
+    module: str
+
+    def __str__(self) -> str:
+        inside = f", in module {self.module}" if self.module else ""
+        return f"{self.file}, line {self.line}{inside}:\n    {self.code}"
+
+
+class detect_anomaly:  # noqa: N801 - PyTorch's name
+    """A context in which the first operation that turns finite numbers into NaN or infinity is an AnomalyError.
+
+    The message names the operation, the shapes and ranges of its inputs, the module it is in and the user's
+    line; for a gradient, the line of the forward operation. An array that was changed in place between
+    forward and backward, even by NumPy behind the library's back, is a RuntimeError.
+
+        with detect_anomaly():
+            loss = criterion(model(x), target)
+            loss.backward()
+    """
+
+    def __init__(self) -> None:
+        self.places: WeakKeyDictionary[Node, Place] = WeakKeyDictionary()
+        self.checksums: WeakKeyDictionary[Node, list[int]] = WeakKeyDictionary()
+        self._before: list[tuple[Any, Any]] = []
+
+    def __enter__(self) -> detect_anomaly:
+        self._before.append((mode.watch, mode.watch_gradient))
+        mode.watch, mode.watch_gradient = self._forward, self._backward
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        mode.watch, mode.watch_gradient = self._before.pop()
+
+    def _forward(self, primitive: Primitive, arrays: Sequence[Any], attrs: dict[str, Any], out: Tensor) -> None:
+        outer = self._before[-1][0]
+        if outer is not None:
+            outer(primitive, arrays, attrs, out)
+        place = caller()
+        if isinstance(out.node, Node):
+            self.places[out.node] = place
+            self.checksums[out.node] = [_checksum(a) for a in arrays]
+        if not _finite(out.data) and all(map(_finite, arrays)):
+            raise AnomalyError(
+                f"{primitive.name} gave {_kinds(out.data)} from finite inputs\n  {place}\n{_described(arrays)}"
+            )
+
+    def _backward(self, node: Node, i: int, gradient: Any) -> None:
+        arrays, name, place = node.arrays or (), node.primitive.name, self.places.get(node)
+        where = f"\n  forward: {place}" if place else ""
+        if node in self.checksums and self.checksums[node] != [_checksum(a) for a in arrays]:
+            raise RuntimeError(f"an input of {name} has been changed in place between forward and backward{where}")
+        values = gradient.data if isinstance(gradient, Tensor) else gradient
+        if not _finite(values):
+            raise AnomalyError(
+                f"the gradient of {name} for its input {i} holds {_kinds(values)}{where}\n{_described(arrays)}"
+            )
+
+
+def caller() -> Place:
+    """The innermost frame outside the library, and the path of the innermost module around it."""
+    frame: FrameType | None = sys._getframe(1)
+    inner: Any = None
+    outer: Any = None
+    found: FrameType | None = None
+    while frame is not None:
+        own = frame.f_code.co_filename.startswith(OWN)
+        if found is None and not own:
+            found = frame
+        module = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
+        if hasattr(module, "named_modules"):
+            inner = module if inner is None else inner
+            outer = module
+        frame = frame.f_back
+    path = next((n or type(m).__name__ for n, m in outer.named_modules() if m is inner), "") if outer else ""
+    if found is None:
+        return Place("<unknown>", 0, "", path)
+    file, line = found.f_code.co_filename, found.f_lineno
+    import linecache
+
+    return Place(file, line, linecache.getline(file, line).strip(), path)
+
+
+def _finite(values: Any) -> bool:
+    array = np.asarray(values)
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def _kinds(values: Array) -> str:
+    kinds = [n for n, test in (("NaN", np.isnan), ("infinity", np.isinf)) if test(values).any()]
+    return " and ".join(kinds)
+
+
+def _checksum(values: Any) -> int:
+    return zlib.crc32(np.ascontiguousarray(values).data) if isinstance(values, np.ndarray) and values.size else 0
+
+
+def _described(arrays: Sequence[Any]) -> str:
+    lines = []
+    for i, a in enumerate(arrays):
+        if isinstance(a, np.ndarray):
+            finite = a[np.isfinite(a)] if a.dtype.kind == "f" else a
+            span = f"from {finite.min():.6g} to {finite.max():.6g}" if finite.size else "no finite value"
+            lines.append(f"  input {i}: shape {a.shape}, {a.dtype}, {span}")
+        else:
+            lines.append(f"  input {i}: {a!r}")
+    return "\n".join(lines)
