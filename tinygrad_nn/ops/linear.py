@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Array
+from ..tensor import Array, Tensor
 from .primitive import Primitive
 from .shape import reshape
 
@@ -15,6 +15,7 @@ matmul2 = Primitive("matmul", np.matmul, lambda g, y, a, b: g @ b.mT, lambda g, 
 
 def matmul(a: Any, b: Any) -> Any:
     """`a @ b` for arrays or Tensors of one or more dimensions, batches broadcast (`np.matmul`)."""
+    a, b = (x if isinstance(x, Tensor) else np.asarray(x) for x in (a, b))
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError("matmul needs at least 1 dimension on both sides: use * for a scalar")
     if a.ndim == 1:

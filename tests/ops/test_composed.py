@@ -1,0 +1,175 @@
+"""What is composed of primitives, against NumPy, PyTorch and finite differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinygrad_nn import Tensor, grad, ops
+from tinygrad_nn.testing import gradcheck, gradgradcheck
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return Tensor(np.random.default_rng(seed).normal(size=shape), requires_grad=True)
+
+
+UNARY = {
+    "leaky_relu": lambda F, x: F.leaky_relu(x, 0.1),
+    "elu": lambda F, x: F.elu(x, 1.0),
+    "silu": lambda F, x: F.silu(x),
+    "gelu": lambda F, x: F.gelu(x),
+    "gelu tanh": lambda F, x: F.gelu(x, approximate="tanh"),
+    "softplus": lambda F, x: F.softplus(x),
+}
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_activations_follow_pytorch_at_0_too(name):
+    torch = pytest.importorskip("torch", reason="PyTorch is the independent implementation")
+    values = np.array([-30.0, -1.5, -1e-3, 0.0, 1e-3, 0.7, 30.0])
+    x, t = Tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
+    y, u = UNARY[name](ops, x), UNARY[name](torch.nn.functional, t)
+    np.testing.assert_allclose(y.data, u.detach().numpy(), rtol=1e-12, atol=1e-13)
+    (g,) = grad(y.sum(), x, create_graph=True)
+    (h,) = torch.autograd.grad(u.sum(), t, create_graph=True)
+    np.testing.assert_allclose(g.data, h.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+CHECKED = {
+    "leaky_relu": (lambda x: ops.leaky_relu(x), (3, 4)),
+    "elu": (lambda x: ops.elu(x, 0.7), (3, 4)),
+    "silu": (ops.silu, (3, 4)),
+    "gelu": (ops.gelu, (3, 4)),
+    "var": (lambda x: x.var(axis=1), (3, 4)),
+    "std": (lambda x: x.std(axis=(0, 2), correction=0, keepdims=True), (3, 2, 2)),
+    "norm": (lambda x: x.norm(axis=0), (3, 4)),
+    "mean": (lambda x: x.mean(axis=(0, 1)), (2, 3, 2)),
+    "min": (lambda x: x.min(axis=1), (3, 4)),
+    "minimum": (lambda x: ops.minimum(x, 0.1), (3, 4)),
+    "flatten": (lambda x: x.flatten(1, 2), (2, 3, 2, 2)),
+    "squeeze": (lambda x: x.squeeze(1), (2, 1, 3)),
+    "unsqueeze": (lambda x: x.unsqueeze(-1), (2, 3)),
+    "swapaxes": (lambda x: x.swapaxes(0, -1), (2, 3, 2)),
+    "stack": (lambda x: ops.stack([x, 2 * x], axis=1), (2, 3)),
+    "split": (lambda x: ops.concatenate(x.split(2, axis=1)[::-1], axis=1), (2, 5)),
+    "pad": (lambda x: ops.pad(x, ((1, 0), (0, 2))), (2, 3)),
+    "vector @ matrix": (lambda x: x[0] @ x.T, (2, 3)),
+    "matrix @ vector": (lambda x: x @ x[0], (2, 3)),
+    "vector @ vector": (lambda x: x[0] @ x[1], (2, 3)),
+    "batch @ matrix": (lambda x: x @ x[0].T, (2, 3, 4)),
+    "batch @ batch": (lambda x: x @ x.mT, (2, 3, 2)),
+    "linear on many axes": (lambda x: ops.linear(x, x[0], x[0, :, 0]), (2, 3, 4)),
+    "einsum with dots": (lambda x: ops.einsum("...ij,kj->...ik", x, x[0]), (2, 3, 2)),
+    "einsum without output": (lambda x: ops.einsum("ij,jk", x, x.T), (2, 3)),
+    "conv2d": (lambda x: ops.conv2d(x, x[:1, :, :2, :3], x[0, 0, 0, :1], stride=(1, 2), padding=1), (2, 2, 4, 5)),
+    "max_pool2d": (lambda x: ops.max_pool2d(x, 2, stride=1), (1, 2, 3, 4)),
+}
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_derivatives(name):
+    function, shape = CHECKED[name]
+    gradcheck(function, draw(*shape))
+    gradgradcheck(function, draw(*shape))
+
+
+@pytest.mark.parametrize("stride", [1, 2, (2, 1)])
+@pytest.mark.parametrize("padding", [0, 1, (0, 2)])
+def test_conv2d_and_max_pool2d_follow_pytorch(stride, padding):
+    torch = pytest.importorskip("torch", reason="PyTorch is the independent implementation")
+    F = torch.nn.functional
+    x, w, b = draw(2, 3, 6, 7), draw(4, 3, 3, 2, seed=1), draw(4, seed=2)
+    tx, tw, tb = (torch.tensor(t.data, requires_grad=True) for t in (x, w, b))
+    y = ops.max_pool2d(ops.conv2d(x, w, b, stride, padding).relu(), 2)
+    u = F.max_pool2d(F.conv2d(tx, tw, tb, stride, padding).relu(), 2)
+    np.testing.assert_allclose(y.data, u.detach().numpy(), rtol=1e-10, atol=1e-12)
+    weights = np.random.default_rng(3).normal(size=y.shape)
+    y.backward(weights)
+    u.backward(torch.tensor(weights))
+    for ours, theirs in ((x, tx), (w, tw), (b, tb)):
+        np.testing.assert_allclose(ours.grad.data, theirs.grad.numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_of_equal_elements_in_a_window_the_first_gets_the_gradient():
+    x = Tensor(np.zeros((1, 1, 2, 2)), requires_grad=True)
+    ops.max_pool2d(x, 2).sum().backward()
+    assert x.grad.data.ravel().tolist() == [1, 0, 0, 0]
+
+
+def test_reductions_agree_with_numpy():
+    x = draw(3, 4).data
+    for axis in (None, 0, -1, (0, 1)):
+        np.testing.assert_allclose(Tensor(x).var(axis).data, x.var(axis, ddof=1))
+        np.testing.assert_allclose(Tensor(x).std(axis, correction=0, keepdims=True).data, x.std(axis, keepdims=True))
+        np.testing.assert_allclose(Tensor(x).norm(axis).data, np.sqrt((x * x).sum(axis)))
+        np.testing.assert_allclose(Tensor(x).logsumexp(axis).data, np.log(np.exp(x).sum(axis)))
+
+
+def test_where_the_root_is_0_so_is_its_gradient():
+    for function in (lambda x: x.norm(), lambda x: x.std(), lambda x: x.std(correction=0)):
+        x = Tensor(np.zeros(3), requires_grad=True)
+        function(x).backward()
+        assert x.grad.data.tolist() == [0, 0, 0]
+
+
+def test_logsumexp_at_the_ends():
+    with np.errstate(all="raise"):
+        x = Tensor(np.array([[-np.inf, -np.inf], [-np.inf, 3.0], [1000.0, 1000.0]]), requires_grad=True)
+        y = x.logsumexp(axis=1)
+        y.sum().backward()
+    np.testing.assert_allclose(y.data, [-np.inf, 3.0, 1000 + np.log(2)])
+    np.testing.assert_allclose(x.grad.data, [[0, 0], [0, 1], [0.5, 0.5]])
+
+
+def test_one_hot():
+    assert ops.one_hot([2, 0], 3).data.tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert ops.one_hot(Tensor(np.array([[1]])), 2).shape == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: ops.einsum("ii->i", x), ValueError, "takes a diagonal"),
+        (lambda x: ops.einsum("ij,jk", x), ValueError, "is about 2 operands, there are 1"),
+        (lambda x: ops.one_hot([3], 3), ValueError, "not all classes from 0 to 2"),
+        (lambda x: ops.one_hot([0.5], 3), TypeError, "needs integers"),
+        (lambda x: ops.pad(x, ((1, 1),)), ValueError, "a pair of numbers"),
+        (lambda x: x.split([1, 1]), ValueError, "do not add up"),
+        (lambda x: x.split(0), ValueError, "at least 1"),
+        (lambda x: x.unsqueeze(4), ValueError, "none of the 3 places"),
+        (lambda x: ops.gelu(x, "best"), ValueError, "'none' or 'tanh'"),
+        (lambda x: ops.conv2d(x, x), ValueError, "conv2d needs x"),
+        (lambda x: ops.max_pool2d(x, 9), ValueError, "does not fit"),
+        (lambda x: ops.max_pool2d(x, 0), ValueError, "from 1 up"),
+        (lambda x: x @ 2.0, ValueError, "at least 1 dimension"),
+        (lambda x: x @ Tensor(2.0), ValueError, "at least 1 dimension"),
+        (lambda x: x @ x, ValueError, r"matmul of \(3, 4\) and \(3, 4\)"),
+        (lambda x: x + np.ones(5), ValueError, r"add of \(3, 4\) and \(5,\)"),
+        (lambda x: x.reshape(5, 5), ValueError, r"reshape of \(3, 4\), shape=\(5, 5\)"),
+        (lambda x: x.sum(axis=7), ValueError, r"sum of \(3, 4\), axis=7"),
+        (lambda x: x[9], IndexError, r"getitem of \(3, 4\)"),
+        (lambda x: ops.cross_entropy(x, [0, 1, 9]), ValueError, "target 9 is no class"),
+        (lambda x: ops.cross_entropy(x, [0, 1, -1]), ValueError, "target -1 is no class"),
+        (lambda x: ops.cross_entropy(x, [0, 1]), ValueError, "not .3, 4. and .2,."),
+        (lambda x: ops.cross_entropy(x, [0.0, 1.0, 2.0]), TypeError, "class indices, integers"),
+        (lambda x: ops.binary_cross_entropy_with_logits(x[:, 0], x[:, :1]), ValueError, "must have the same shape"),
+    ],
+)
+def test_mistakes_are_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call(draw(3, 4))
+
+
+def test_creation():
+    import tinygrad_nn as tg
+
+    rng = np.random.default_rng(0)
+    assert tg.zeros(2, 3).shape == (2, 3)
+    assert tg.ones(2, requires_grad=True).requires_grad
+    assert tg.full((2,), 7).data.tolist() == [7, 7]
+    assert tg.eye(2).data.tolist() == [[1, 0], [0, 1]]
+    assert tg.arange(3).dtype.kind == "i"
+    assert tg.arange(0, 1, 0.25).dtype == np.float32
+    assert tg.randn(1000, rng=rng).data.std() == pytest.approx(1, abs=0.1)
+    assert tg.rand(1000, rng=rng).data.mean() == pytest.approx(0.5, abs=0.05)
+    assert all(t.dtype == np.float32 for t in (tg.zeros(1), tg.ones(1), tg.full((1,), 2), tg.eye(1)))
