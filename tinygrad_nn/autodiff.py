@@ -17,7 +17,7 @@ import numpy as np
 from numpy import asarray, ndarray
 from numpy.typing import ArrayLike
 
-from .tensor import Array, Leaf, Node, Tensor, as_array, mode, wrap, written_since
+from .tensor import Array, Leaf, Node, Tensor, as_array, mode, wrap, writes, written_since
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -142,77 +142,96 @@ def _walk(
     nodes = _ordered(grads)
     useful = None if targets is None else _leading_to(nodes, targets)
     found: dict[Node | Leaf, Any] = {}
-    with _GradMode(create_graph):
-        for node in nodes:
-            g = grads.pop(node, None)
-            if g is None:
-                continue
-            if node.hooks:
-                g = _hooked(node, g, create_graph)
-            if targets is not None and node in targets:
-                found[node] = g
-            if useful is None or node in useful:
-                _pass_on(node, g, grads, useful, create_graph)
-                if not retain_graph:
-                    node.arrays = node.output = None
-        # Every node has handed its gradient on; what is left has arrived at the leaves.
-        for leaf, g in grads.items():
-            if targets is None or leaf in targets:
-                found[leaf] = _hooked(leaf, g, create_graph) if leaf.hooks else g
+    if not create_graph:  # on arrays nothing is recorded, whatever the mode
+        _hand_on(nodes, grads, found, targets, useful, retain_graph, create_graph)
+    else:
+        with enable_grad():
+            _hand_on(nodes, grads, found, targets, useful, retain_graph, create_graph)
+    # Every node has handed its gradient on; what is left has arrived at the leaves.
+    for leaf, g in grads.items():
+        if targets is None or leaf in targets:
+            found[leaf] = _hooked(leaf, g, create_graph) if leaf.hooks else g
     return found
 
 
-def _hooked(node: Node | Leaf, g: Any, create_graph: bool) -> Any:
-    """The gradient after the hooks on its tensor have seen it, and perhaps replaced it."""
-    for hook in list((node.hooks or {}).values()):
-        changed = hook(g if create_graph else wrap(g, None))
-        if changed is not None:
-            g = changed if create_graph else changed.data
-    return g
-
-
-def _pass_on(
-    node: Node, g: Any, grads: dict[Node | Leaf, Any], useful: set[Node | Leaf] | None, create_graph: bool
+def _hand_on(
+    nodes: list[Node],
+    grads: dict[Node | Leaf, Any],
+    found: dict[Node | Leaf, Any],
+    targets: set[Node | Leaf] | None,
+    useful: set[Node | Leaf] | None,
+    retain_graph: bool,
+    create_graph: bool,
 ) -> None:
-    """Hand the gradient `g` of a node's output on to the node's parents."""
-    primitive, arrays, attrs, y = node.primitive, node.arrays, node.attrs, node.output
-    if arrays is None:
+    """Newest first, let each node hand the gradient of its output on to its parents."""
+    watch = mode.watch_gradient
+    for node in nodes:
+        g = grads.pop(node, None)
+        if g is None:
+            continue
+        if node.hooks:
+            g = _hooked(node, g, create_graph)
+        if targets is not None and node in targets:
+            found[node] = g
+        if useful is not None and node not in useful:
+            continue
+        arrays, attrs, y = node.arrays, node.attrs, node.output
+        if arrays is None or writes.latest > node.order:
+            _check_intact(node)
+        inputs: Any = arrays
+        if create_graph:
+            y = wrap(y, node)  # type: ignore[assignment,arg-type]
+            inputs = [wrap(a, p) if a.__class__ is ndarray else a for a, p in zip(inputs, node.parents, strict=True)]
+        rules = node.primitive.vjps
+        for i, parent in enumerate(node.parents):
+            if parent is None or (useful is not None and parent not in useful):
+                continue
+            rule = rules[i]
+            if rule is None:
+                continue
+            gi = rule(g, y, *inputs, **attrs) if attrs else rule(g, y, *inputs)
+            x = arrays[i]  # type: ignore[index]
+            if gi.shape != x.shape:
+                gi = _unbroadcast(gi, x.shape)
+            if not create_graph and gi.__class__ is not ndarray:
+                gi = asarray(gi)  # NumPy turns 0-d results into scalars
+            if gi.dtype is not x.dtype and gi.dtype != x.dtype:
+                gi = gi.astype(x.dtype)
+            if gi is g and parent.__class__ is Leaf and not create_graph:
+                gi = gi.copy()  # a rule that passes g on would make two leaves share one gradient
+            if watch is not None:
+                watch(node, i, gi)
+            if parent in grads:
+                _accumulate(grads, parent, gi)
+            else:
+                grads[parent] = gi
+        if not retain_graph:
+            node.arrays = node.output = None
+
+
+def _check_intact(node: Node) -> None:
+    """RuntimeError if the node's arrays are gone, or no longer what they were in the forward pass."""
+    if node.arrays is None:
         raise RuntimeError(
-            f"the graph behind this {primitive.name} has been freed by an earlier backward pass: "
+            f"the graph behind this {node.primitive.name} has been freed by an earlier backward pass: "
             "use retain_graph=True there"
         )
     changed = written_since(node)
     if changed is not None:
         raise RuntimeError(
-            f"an array of shape {changed.shape} that {primitive.name} saved for its gradient has been changed in "
+            f"an array of shape {changed.shape} that {node.primitive.name} saved for its gradient has been changed in "
             "place since (by an optimiser's step, say): run the forward pass again, or call backward() earlier"
         )
-    inputs: Any = arrays
-    if create_graph:
-        y = wrap(y, node)  # type: ignore[assignment,arg-type]
-        inputs = [wrap(a, p) if a.__class__ is ndarray else a for a, p in zip(arrays, node.parents, strict=True)]
-    for i, parent in enumerate(node.parents):
-        if parent is None or (useful is not None and parent not in useful):
-            continue
-        rule = primitive.vjps[i]
-        if rule is None:
-            continue
-        gi = rule(g, y, *inputs, **attrs) if attrs else rule(g, y, *inputs)
-        x = arrays[i]
-        if gi.shape != x.shape:
-            gi = _unbroadcast(gi, x.shape)
-        if not create_graph and gi.__class__ is not ndarray:
-            gi = asarray(gi)  # NumPy turns 0-d results into scalars
-        if gi.dtype is not x.dtype and gi.dtype != x.dtype:
-            gi = gi.astype(x.dtype)
-        if gi is g and parent.__class__ is Leaf and not create_graph:
-            gi = gi.copy()  # a rule that passes g on would make two leaves share one gradient
-        if mode.watch_gradient is not None:
-            mode.watch_gradient(node, i, gi)
-        if parent in grads:
-            _accumulate(grads, parent, gi)
-        else:
-            grads[parent] = gi
+
+
+def _hooked(node: Node | Leaf, g: Any, create_graph: bool) -> Any:
+    """The gradient after the hooks on its tensor have seen it, and perhaps replaced it."""
+    with _GradMode(create_graph):
+        for hook in list((node.hooks or {}).values()):
+            changed = hook(g if create_graph else wrap(g, None))
+            if changed is not None:
+                g = changed if create_graph else changed.data
+    return g
 
 
 def _accumulate(grads: dict[Node | Leaf, Any], node: Node | Leaf, g: Any) -> None:

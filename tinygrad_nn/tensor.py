@@ -576,8 +576,18 @@ def _index(index: Any) -> Index | tuple[Index, ...]:
 
 # --- in-place writes
 
-_latest_write = 0
-_writes: dict[int, tuple[weakref.ref[Array], int]] = {}
+
+class Writes:
+    """Which memory the library has changed in place, and when by the clock that also orders the nodes."""
+
+    __slots__ = ("latest", "times")
+
+    def __init__(self) -> None:
+        self.latest = 0
+        self.times: dict[int, tuple[weakref.ref[Array], int]] = {}
+
+
+writes = Writes()
 
 
 def _buffer(array: Array) -> Array:
@@ -589,22 +599,21 @@ def _buffer(array: Array) -> Array:
 
 def note_write(array: Array) -> None:
     """Remember that the library has just changed `array`'s memory in place."""
-    global _latest_write
     buffer = _buffer(array)
     key = id(buffer)
-    known = _writes.get(key)
-    reference = known[0] if known else weakref.ref(buffer, lambda _, key=key: _writes.pop(key, None))  # type: ignore[misc]
-    _latest_write = clock()
-    _writes[key] = (reference, _latest_write)
+    known = writes.times.get(key)
+    reference = known[0] if known else weakref.ref(buffer, lambda _, key=key: writes.times.pop(key, None))  # type: ignore[misc]
+    writes.latest = clock()
+    writes.times[key] = (reference, writes.latest)
 
 
 def written_since(node: Node) -> Array | None:
     """An array that `node` saved and that the library has changed since, or None."""
-    if _latest_write < node.order:  # nothing has been written since: the usual case
-        return None
     for array in (*(node.arrays or ()), node.output):
-        if isinstance(array, np.ndarray) and _writes.get(id(_buffer(array)), (None, 0))[1] > node.order:
-            return array
+        if isinstance(array, np.ndarray):
+            known = writes.times.get(id(_buffer(array)))
+            if known is not None and known[1] > node.order:
+                return array
     return None
 
 

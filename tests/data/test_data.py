@@ -12,8 +12,11 @@ from tinygrad_nn.data import (
     Dataset,
     MinMaxScaler,
     StandardScaler,
+    load_breast_cancer,
+    load_diabetes,
     load_digits,
     load_iris,
+    load_wine,
     make_circle,
     make_gaussians,
     make_moons,
@@ -72,16 +75,27 @@ def test_every_named_set_loads_and_is_described(name):
     data = registry.load(name, rng=rng())
     assert data.name == name
     assert data.x.dtype == np.float32
-    assert data.y.dtype == np.int64
-    assert set(np.unique(data.y)) == set(range(data.n_classes))
+    if data.task == "classification":
+        assert data.y.dtype == np.int64
+        assert set(np.unique(data.y)) == set(range(data.n_classes))
+    else:
+        assert data.y.dtype == np.float32
+        assert data.n_classes == 0
+    assert len(set(data.feature_names)) == data.n_features
     assert data.source
     assert registry.describe(name)
 
 
-def test_digits_and_iris_are_those_of_scikit_learn():
+def test_shipped_sets_are_those_of_scikit_learn():
     datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn ships the same data")
-    for ours, theirs in ((load_digits(), datasets.load_digits()), (load_iris(), datasets.load_iris())):
-        np.testing.assert_allclose(ours.x, theirs.data, rtol=1e-6)
+    for ours, theirs in (
+        (load_digits(), datasets.load_digits()),
+        (load_iris(), datasets.load_iris()),
+        (load_wine(), datasets.load_wine()),
+        (load_breast_cancer(), datasets.load_breast_cancer()),
+        (load_diabetes(), datasets.load_diabetes(scaled=False)),
+    ):
+        np.testing.assert_array_equal(ours.x, theirs.data.astype(np.float32))
         np.testing.assert_array_equal(ours.y, theirs.target)
 
 
@@ -93,6 +107,22 @@ def test_digits_and_iris_by_their_published_figures():
     iris = load_iris()
     np.testing.assert_allclose(iris.x.mean(axis=0), [5.843333, 3.057333, 3.758, 1.199333], rtol=1e-5)
     np.testing.assert_allclose(iris.x[[34, 37]], [[4.9, 3.1, 1.5, 0.2], [4.9, 3.6, 1.4, 0.1]], rtol=1e-6)
+
+
+def test_wine_breast_cancer_and_diabetes_by_their_published_figures():
+    wine = load_wine()
+    assert (wine.x.shape, wine.feature_names[0], wine.feature_names[-1]) == ((178, 13), "alcohol", "proline")
+    assert np.bincount(wine.y).tolist() == [59, 71, 48]
+    np.testing.assert_allclose(wine.x.max(axis=0)[[0, 4, 12]], [14.83, 162, 1680], rtol=1e-6)
+    cancer = load_breast_cancer()
+    assert (cancer.x.shape, cancer.target_names) == ((569, 30), ("malignant", "benign"))
+    assert np.bincount(cancer.y).tolist() == [212, 357]
+    np.testing.assert_allclose([cancer.x[:, 0].min(), cancer.x[:, 3].max()], [6.981, 2501], rtol=1e-6)
+    diabetes = load_diabetes()
+    assert (diabetes.x.shape, diabetes.y.shape, diabetes.task) == ((442, 10), (442,), "regression")
+    assert (diabetes.y.min(), diabetes.y.max(), diabetes.target_names) == (25, 346, ("progression",))
+    np.testing.assert_allclose(diabetes.y.mean(dtype=np.float64), 152.13348, rtol=1e-6)
+    assert set(diabetes.x[:, 1]) == {1, 2}
 
 
 MAKERS = (make_circle, make_gaussians, make_moons, make_spiral, make_xor)

@@ -4,7 +4,7 @@ from . import registry
 from .batches import Batches
 from .dataset import Dataset, Task
 from .generated import make_circle, make_gaussians, make_moons, make_spiral, make_xor
-from .loaders import load_digits, load_iris
+from .loaders import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from .scaling import MinMaxScaler, StandardScaler
 from .split import train_validation_split
 
@@ -14,8 +14,11 @@ __all__ = [
     "MinMaxScaler",
     "StandardScaler",
     "Task",
+    "load_breast_cancer",
+    "load_diabetes",
     "load_digits",
     "load_iris",
+    "load_wine",
     "make_circle",
     "make_gaussians",
     "make_moons",

@@ -9,11 +9,14 @@ from numpy.random import Generator
 
 from .dataset import Dataset
 from .generated import make_circle, make_gaussians, make_moons, make_spiral, make_xor
-from .loaders import load_digits, load_iris
+from .loaders import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 
 SHIPPED: dict[str, tuple[Callable[[], Dataset], str]] = {
     "digits": (load_digits, "handwritten digits, 1,797 images of 8x8 pixels, ten classes"),
     "iris": (load_iris, "150 irises by four lengths in cm, three species"),
+    "wine": (load_wine, "178 Italian wines by 13 chemical measurements, three cultivars"),
+    "breast_cancer": (load_breast_cancer, "569 breast tumours by 30 measurements, malignant or benign"),
+    "diabetes": (load_diabetes, "442 patients by ten measurements, progression after a year: a regression"),
 }
 GENERATED: dict[str, tuple[Callable[..., Dataset], str]] = {
     "xor": (make_xor, "generated: quadrants in two colours, like a chessboard of four fields"),

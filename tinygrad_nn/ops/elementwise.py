@@ -31,14 +31,10 @@ def _power_base_vjp(g: Any, y: Any, a: Any, b: Any) -> Any:
     return g * (b * (a + (a == 0) * (b == 0)) ** (b - 1))  # 0, not 0 * inf, at 0 ** 0
 
 
-# exp(-x) would overflow below these; there the sigmoid is under the smallest normal number anyway.
-LOWEST: dict[str, Any] = {"e": np.float16(-11), "f": np.float32(-87), "d": np.float64(-708)}
-
-
 def _sigmoid(x: Array) -> Array:
-    y = np.asarray(np.maximum(x, LOWEST.get(x.dtype.char, -87.0)))
-    np.negative(y, y)
-    np.exp(y, y)
+    y = np.asarray(-x)
+    with np.errstate(over="ignore"):  # exp gives infinity far below 0, and 1 / infinity is the answer
+        y = np.asarray(np.exp(y, y if y.dtype.kind == "f" else None))
     y += 1
     return np.reciprocal(y, y)
 
