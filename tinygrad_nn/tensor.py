@@ -469,7 +469,10 @@ class Tensor:
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """A copy in another dtype; integers and booleans pass no gradient."""
-        return ops.astype(self, dtype=np.dtype(dtype))
+        dtype = np.dtype(dtype)
+        if dtype.kind != "f":
+            return wrap(self.data.astype(dtype), None)
+        return ops.astype(self, dtype=dtype)
 
     def __getitem__(self, index: Any) -> Tensor:
         return ops.getitem(self, index=_index(index))

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from tinygrad_nn import Tensor, enable_grad, grad, is_grad_enabled, no_grad
+from tinygrad_nn.ops import Primitive
+from tinygrad_nn.tensor import Node
+
+
+def leaf(*values: float) -> Tensor:
+    return Tensor(np.array(values), requires_grad=True)
+
+
+def test_gradients_add_up_over_passes_and_uses():
+    x = leaf(3.0)
+    for times in (1, 2):
+        (x * x + x).sum().backward()
+        assert x.grad.data.tolist() == [7.0 * times]
+
+
+def test_a_gradient_weighs_the_output():
+    x = leaf(1.0, 2.0)
+    (x * x).backward([10.0, 1.0])
+    assert x.grad.data.tolist() == [20, 4]
+    with pytest.raises(ValueError, match=r"only at a single element, this output has shape \(2,\): reduce it"):
+        (x * x).backward()
+    with pytest.raises(ValueError, match=r"gradient has shape \(3,\), the output has \(2,\)"):
+        (x * x).backward(np.ones(3))
+    with pytest.raises(RuntimeError, match="does not require gradients"):
+        Tensor([1.0]).backward()
+
+
+def test_a_leaf_is_its_own_gradient_source():
+    x = leaf(2.0)
+    x.backward()
+    assert x.grad.data.tolist() == [1.0]
+    x.grad.data += 1
+    y = leaf(2.0)
+    y.backward()
+    assert y.grad.data.tolist() == [1.0]
+
+
+def test_leaves_that_get_one_gradient_do_not_share_it():
+    a, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    (a + b).sum().backward()
+    assert not np.shares_memory(a.grad.data, b.grad.data)
+    a.grad.data += 5
+    assert b.grad.data.tolist() == [1, 1]
+
+
+def test_a_freed_graph_says_so_and_a_retained_one_serves_again():
+    x = leaf(2.0)
+    y = (x * x).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.data.tolist() == [8.0]
+    with pytest.raises(RuntimeError, match=r"the graph behind this sum has been freed.*retain_graph=True"):
+        y.backward()
+
+
+def test_what_is_not_needed_is_dropped_as_the_walk_goes():
+    x = leaf(2.0)
+    middle = x * x
+    middle.sum().backward()
+    assert isinstance(middle.node, Node)
+    assert middle.node.arrays is None
+    assert middle.node.output is None
+
+
+def test_grad_returns_and_leaves_grad_alone():
+    x, y = leaf(2.0), leaf(5.0)
+    z = x * y * y
+    gx, gy = grad(z.sum(), (x, y), retain_graph=True)
+    assert (gx.item(), gy.item()) == (25, 20)
+    assert x.grad is None
+    assert grad((z, x * 3), x, ([2.0], None))[0].item() == 53
+
+
+def test_grad_of_a_tensor_on_the_way():
+    x = leaf(2.0)
+    y = x * x
+    z = y * y
+    gy, gx = grad(z.sum(), (y, x))
+    assert (gy.item(), gx.item()) == (8, 32)
+
+
+def test_unused_inputs_are_an_error_or_zeros():
+    x, unused = leaf(2.0), leaf(1.0, 2.0)
+    with pytest.raises(RuntimeError, match="no output depends on input 1: pass allow_unused=True"):
+        grad((x * x).sum(), (x, unused))
+    _, zero = grad((x * x).sum(), (x, unused), allow_unused=True)
+    assert zero.data.tolist() == [0, 0]
+    with pytest.raises(RuntimeError, match=r"input 0 of .* does not require gradients"):
+        grad((x * x).sum(), Tensor([1.0]))
+
+
+def test_only_what_leads_to_the_inputs_is_computed():
+    def forbidden(g, y, x):
+        raise AssertionError("this gradient was not asked for")
+
+    poisoned = Primitive("poisoned", lambda x: x * 1.0, forbidden)
+    x, other = leaf(2.0), leaf(3.0)
+    y = x * x + poisoned(other) * 2
+    assert grad(y.sum(), x)[0].item() == 4
+
+
+def test_higher_orders():
+    x = leaf(2.0)
+    y = (x**4).sum()
+    for order, wanted in enumerate((32, 48, 48, 24, 0), start=1):
+        (y,) = grad(y, x, create_graph=True, allow_unused=True)
+        assert y.item() == pytest.approx(wanted), order
+        if not y.requires_grad:
+            break
+        y = y.sum()
+
+
+def test_backward_with_create_graph_gives_a_gradient_to_differentiate():
+    x = leaf(3.0)
+    (x**3).sum().backward(create_graph=True)
+    first = x.grad
+    assert first.item() == 27
+    x.grad = None
+    first.sum().backward()
+    assert x.grad.item() == 18
+
+
+def test_hooks_see_and_replace_and_are_removed():
+    x = leaf(1.0, 2.0)
+    y = x * 3
+    seen = []
+    handle = y.register_hook(lambda g: seen.append(g.data.tolist()))
+    x.register_hook(lambda g: g * 10)
+    y.sum().backward(retain_graph=True)
+    assert seen == [[1, 1]]
+    assert x.grad.data.tolist() == [30, 30]
+    handle.remove()
+    y.sum().backward()
+    assert len(seen) == 1
+    with pytest.raises(RuntimeError, match="has none for a hook"):
+        Tensor([1.0]).register_hook(lambda g: None)
+    z = leaf(2.0)
+    w = z * z
+    w.register_hook(lambda g: g * z)
+    (g,) = grad(w.sum(), z, create_graph=True)
+    assert (g.item(), grad(g, z)[0].item()) == (8, 8)
+
+
+def test_retain_grad():
+    x = leaf(2.0)
+    y = x * x
+    y.retain_grad()
+    (y * 3).sum().backward(retain_graph=True)
+    assert y.grad.item() == 3
+    (y * 3).sum().backward()
+    assert y.grad.item() == 6
+    x.retain_grad()  # a leaf keeps it anyway
+
+
+def test_no_grad_as_context_and_decorator_nests_and_is_of_one_thread():
+    x = leaf(1.0)
+
+    @no_grad()
+    def double(x):
+        return x * 2
+
+    assert not double(x).requires_grad
+    with no_grad():
+        assert not (x * 2).requires_grad
+        with enable_grad():
+            assert (x * 2).requires_grad
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append((is_grad_enabled(), (x * 2).requires_grad)))
+        thread.start()
+        thread.join()
+        assert seen == [(True, True)]
+    assert is_grad_enabled()
+    with pytest.raises(KeyError), no_grad():
+        raise KeyError
+    assert is_grad_enabled()
+
+
+def test_repeated_diamonds_take_linear_time():
+    calls = []
+    counted = Primitive("counted", lambda x: x * 1.0, lambda g, y, x: (calls.append(1), g)[1])
+    x = leaf(1.0)
+    y = x
+    for _ in range(200):
+        y = counted(y)
+        y = y + y * -0.5
+    y.sum().backward()
+    assert len(calls) == 200
+    assert x.grad.item() == pytest.approx(0.5**200)
+
+
+@pytest.mark.parametrize("walked", [True, False])
+def test_a_hundred_thousand_operations_run_and_go_away_without_recursion(walked):
+    x = leaf(1.0)
+    y = x
+    for _ in range(100_000):
+        y = y + 0.5
+    if walked:
+        y.sum().backward()
+        assert x.grad.item() == 1
+    del y
+
+
+def test_an_own_function_in_a_few_lines():
+    cube = Primitive("cube", lambda x: x * x * x, lambda g, y, x: g * (3 * x * x))
+    x = leaf(2.0)
+    (g,) = grad(cube(x).sum(), x, create_graph=True)
+    assert (g.item(), grad(g, x)[0].item()) == (12, 12)
+    assert cube(2.0) == 8
+    assert repr(cube) == "<primitive cube>"
+
+
+def test_broadcasting_is_undone():
+    for shape in [(), (1,), (3,), (2, 1), (1, 3), (2, 3), (1, 1, 1)]:
+        x = Tensor(np.ones(shape), requires_grad=True)
+        (x * np.arange(12.0).reshape(2, 2, 3)).sum().backward()
+        assert x.grad.shape == shape
+        assert x.grad.data.sum() == 66

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from tinygrad_nn import Tensor, tensor
+from tinygrad_nn.nn import Parameter
+
+
+def test_dtypes_are_kept_or_float32():
+    assert Tensor([1.0, 2.0]).dtype == np.float32
+    assert Tensor(1.5).dtype == np.float32
+    assert Tensor(np.ones(2)).dtype == np.float64
+    assert Tensor(np.float64(1)).dtype == np.float64
+    assert Tensor([1, 2]).dtype.kind == "i"
+    assert Tensor([True]).dtype == bool
+    assert Tensor([1.0], dtype=np.float64).dtype == np.float64
+    with pytest.raises(TypeError, match="real numbers or booleans, not complex128"):
+        Tensor([1j])
+
+
+def test_an_array_is_shared_and_tensor_copies():
+    a = np.ones(3)
+    assert np.shares_memory(Tensor(a).data, a)
+    assert not np.shares_memory(tensor(a).data, a)
+    assert Tensor(Tensor(a)).data is a
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    "other", [2, 2.5, True, np.float64(2), np.float32(2), np.int64(3), np.array([2]), np.array([True])]
+)
+def test_scalars_and_integers_never_change_a_dtype(dtype, other):
+    x = Tensor(np.ones(3, dtype), requires_grad=True)
+    wanted = np.float32 if dtype == np.float16 and isinstance(other, np.ndarray) and other.dtype.kind == "i" else dtype
+    for y in (x + other, other + x, x * other, other * x, x - other, other - x, x / other, other / x):
+        assert isinstance(y, Tensor)
+        assert y.dtype == wanted
+        y.sum().backward()
+        assert x.grad.dtype == dtype
+        x.grad = None
+
+
+def test_integer_arithmetic_stays_integer_and_division_is_float32():
+    x = Tensor([1, 2])
+    assert (x + 1).dtype.kind == "i"
+    assert (x / 2).dtype == np.float32
+    assert x.mean().dtype == np.float32
+
+
+def test_what_a_tensor_says_of_itself():
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    assert (x.shape, x.ndim, x.size, len(x), x.is_leaf) == ((2, 3), 2, 6, 2, True)
+    assert [row.shape for row in x] == [(3,), (3,)]
+    y = x.sum()
+    assert not y.is_leaf
+    assert float(y) == y.item() == 6
+    assert int(y) == 6
+    assert bool(y)
+    for wrong, error in ((lambda: len(y), TypeError), (lambda: bool(x), ValueError), (lambda: x.item(), ValueError)):
+        with pytest.raises(error):
+            wrong()
+    with pytest.raises(ValueError, match="mT needs at least 2"):
+        Tensor([1.0]).mT  # noqa: B018
+
+
+def test_repr():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    assert repr(x) == "tensor([1., 2.], shape=(2,), dtype=float32, requires_grad=True)"
+    assert repr((x * 2).detach()) == "tensor([2., 4.], shape=(2,), dtype=float32)"
+    assert repr(x * 2).endswith("made by mul)")
+    assert len(repr(Tensor(np.zeros(10_000)))) < 200
+
+
+def test_comparisons_and_logic_are_boolean_and_outside_the_graph():
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    for y, wanted in [
+        (x == 2, [False, True, False]),
+        (x != 2, [True, False, True]),
+        (x < 2, [True, False, False]),
+        (x <= 2, [True, True, False]),
+        (x > 2, [False, False, True]),
+        (x >= Tensor(2.0), [False, True, True]),
+        ((x > 1) & (x < 3), [False, True, False]),
+        ((x < 2) | (x > 2), [True, False, True]),
+        (~(x > 1), [True, False, False]),
+    ]:
+        assert y.data.tolist() == wanted
+        assert not y.requires_grad
+    assert (x > 0).all()
+    assert (x > 2).any()
+    assert x.argmax().item() == 2
+    assert x.argmin().item() == 0
+    assert hash(x) == hash(x)
+    assert {x: 1}[x] == 1
+
+
+def test_only_floating_point_asks_for_gradients():
+    for wrong in ([1, 2], [True]):
+        with pytest.raises(TypeError, match=r"only floating-point tensors can require gradients, this one is .*astype"):
+            Tensor(wrong, requires_grad=True)
+    x = Tensor([1.0])
+    x.requires_grad = True
+    assert x.requires_grad
+    x.requires_grad_(False)
+    assert not x.requires_grad
+    y = Tensor([1.0], requires_grad=True) * 2
+    assert y.requires_grad_() is y
+    with pytest.raises(RuntimeError, match=r"made by mul.*use \.detach\(\)"):
+        y.requires_grad_(False)
+
+
+def test_methods_are_the_functions_of_the_same_name():
+    values = np.array([[0.25, 0.5], [0.75, 0.125]])
+    x = Tensor(values)
+    for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "abs", "sign"):
+        np.testing.assert_allclose(getattr(x, name)().data, getattr(np, name)(values))
+    np.testing.assert_allclose(x.sigmoid().data, 1 / (1 + np.exp(-values)))
+    np.testing.assert_allclose(x.softplus().data, np.log1p(np.exp(values)))
+    np.testing.assert_allclose((x - 0.5).relu().data, np.maximum(values - 0.5, 0))
+    np.testing.assert_allclose(x.clip(0.2, 0.6).data, values.clip(0.2, 0.6))
+    np.testing.assert_allclose(x.clip(max=0.3).data, np.minimum(values, 0.3))
+    np.testing.assert_allclose(x.softmax().data.sum(axis=-1), 1)
+    np.testing.assert_allclose(x.log_softmax(axis=0).exp().data.sum(axis=0), 1)
+    assert x.reshape(4).shape == x.reshape((4,)).shape == x.flatten().shape == (4,)
+    assert x.transpose(1, 0).data.tolist() == x.T.data.tolist() == values.T.tolist()
+    np.testing.assert_allclose((+x).data, values)
+    np.testing.assert_allclose((2**x).data, 2**values)
+    np.testing.assert_allclose((values @ x).data, values @ values)
+    assert x.broadcast_to((3, 2, 2)).shape == (3, 2, 2)
+    assert x.astype(np.float32).dtype == np.float32
+    assert not Tensor([1.5], requires_grad=True).astype(int).requires_grad
+
+
+def test_sigmoid_is_exact_in_the_tails_without_a_warning():
+    with np.errstate(all="raise", under="ignore"):
+        y = Tensor(np.array([-1000.0, -100.0, 0.0, 40.0, 1000.0])).sigmoid()
+        z = Tensor(np.array([-1000.0, -80.0, 1000.0], np.float32)).sigmoid()
+    np.testing.assert_allclose(y.data, [0, np.exp(-100), 0.5, 1, 1], rtol=1e-12)
+    np.testing.assert_allclose(z.data, [0, np.exp(-80.0), 1], rtol=1e-6)
+    assert Tensor(3).sigmoid().dtype == np.float32
+
+
+def test_indices_may_be_tensors_and_lists():
+    x = Tensor(np.arange(6.0).reshape(2, 3))
+    assert x[Tensor([1, 0]), [0, 2]].data.tolist() == [3, 2]
+    assert x[x > 2].data.tolist() == [3, 4, 5]
+    assert x[..., None, 1].shape == (2, 1)
+
+
+def test_no_reference_cycles():
+    gc.collect()
+    gc.disable()
+    try:
+        x = Tensor(np.ones((3, 3)), requires_grad=True)
+        hidden = (x @ x).tanh()
+        watched = [weakref.ref(a) for a in (x, hidden, hidden.data, hidden.node)]
+        loss = hidden.sum()
+        loss.backward()
+        del x, hidden, loss
+        assert [w() for w in watched] == [None] * 4
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_parameter_is_a_tensor_and_its_results_are_plain():
+    p = Parameter(np.ones(2))
+    assert type(p * 2) is Tensor
+    assert p.requires_grad
