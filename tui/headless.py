@@ -74,7 +74,7 @@ def _train(session: Session, console: Console) -> None:
         )
         while not session.finished and not session.diverged:
             session.step()
-            if session.batches.done or session.diverged:
+            if not session.batch:
                 progress.update(bar, completed=session.epoch, latest=_latest(session.history[-1], session))
 
 

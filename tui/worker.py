@@ -214,8 +214,7 @@ class _Loop:
                 if isinstance(command, Step):
                     self.batches_left = command.batches
                 elif isinstance(command, Next):
-                    done = 0 if session.batches.done else session.batches.position
-                    self.batches_left = len(session.batches) - done
+                    self.batches_left = len(session.batches) - session.batch
                 self.state = "running"
                 self.published = (time.perf_counter(), session.steps)
         self.publish(notice, refused)
@@ -261,7 +260,7 @@ class _Loop:
             experiment=self.worker.experiment.name,
             hyperparameters=session.hyperparameters,
             epoch=session.epoch,
-            batch=0 if session.batches.done else session.batches.position,
+            batch=session.batch,
             batches=len(session.batches),
             steps=session.steps,
             steps_per_second=self.speed,

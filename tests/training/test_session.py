@@ -253,6 +253,16 @@ def test_a_regression_is_measured_by_r2():
     assert session.history[-1].val_metric == pytest.approx(r2, rel=1e-5)
 
 
+def test_the_target_of_a_regression_is_scaled_by_the_training_part_alone():
+    session = Session(Experiment("diabetes"))
+    assert session.train.y.mean() == pytest.approx(0, abs=1e-5)
+    assert session.train.y.std() == pytest.approx(1, abs=1e-5)
+    assert abs(session.validation.y.mean()) > 1e-3
+    raw = Session(Experiment("diabetes", Hyperparameters(target_scaling="none")))
+    assert raw.train.y.min() >= 25
+    assert session.history[0].train_loss < 10 < raw.history[0].train_loss
+
+
 @pytest.mark.parametrize(("name", "units"), [("iris", 3), ("xor", 1), ("digits", 10)])
 def test_two_classes_get_one_logit_and_more_get_one_each(name, units):
     session = Session(Experiment(name))
@@ -269,14 +279,23 @@ def test_inputs_are_scaled_by_the_training_part_alone():
     assert (boxed.train.x.min(), boxed.train.x.max()) == (0, 1)
 
 
-def test_a_loss_that_is_no_number_is_noticed():
-    session = small(optimizer="sgd", lr=1000, activation="relu", scaling="none")
+def test_a_loss_that_is_no_number_ends_its_epoch_and_is_a_fault():
+    session = small()
+    session.next()
+    assert not session.diverged
+    session.step()
+    loss, session.loss = session.loss, lambda output, target: loss(output, target) * math.inf
     with np.errstate(all="ignore"):
-        for _ in range(60):
-            session.step()
-            if session.diverged:
-                break
-        else:
-            session.loss = lambda output, target: output.sum() * math.inf
-            session.step()
+        session.step()
     assert session.diverged
+    assert (session.epoch, session.batch) == (2, 0)
+    assert math.isinf(session.history[-1].train_loss)
+    (finding,) = session.findings()
+    assert (finding.rule, finding.severity, finding.first_epoch) == ("not_finite", "fault", 2)
+
+
+def test_steps_too_long_to_hold_are_a_fault_in_the_very_first_epoch():
+    session = Session(Experiment("digits", Hyperparameters(optimizer="sgd", lr=50)))
+    with np.errstate(all="ignore"):
+        session.next()
+    assert [f.rule for f in session.findings()] == ["not_finite"]

@@ -76,7 +76,3 @@ class Dataset:
     def take(self, indices: Array) -> Dataset:
         """The examples at these places."""
         return replace(self, x=self.x[indices], y=self.y[indices])
-
-    def with_x(self, x: Array) -> Dataset:
-        """The same examples with their features transformed."""
-        return replace(self, x=x)

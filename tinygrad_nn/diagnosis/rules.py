@@ -50,8 +50,13 @@ def not_finite(history: Sequence[EpochRecord], limits: Thresholds) -> Finding | 
                 layers=broken,
                 first_epoch=record.epoch,
                 numbers={"train_loss": record.train_loss},
-                explanation=f"The training loss is {record.train_loss:g} in epoch {record.epoch}: a value has left "
-                "what floating-point numbers can hold, and every number computed from it is lost.",
+                explanation=f"In epoch {record.epoch} "
+                + (
+                    f"a gradient or a weight is no finite number any more (training loss {record.train_loss:.3g})"
+                    if math.isfinite(record.train_loss)
+                    else f"the training loss is {record.train_loss:g}"
+                )
+                + ": a value has left what floating-point numbers can hold, and what is computed from it is lost.",
                 remedies=(
                     Remedy("lower the learning rate tenfold", {"lr": record.lr / 10}),
                     Remedy("scale the inputs to mean 0 and deviation 1", {"scaling": "standard"}),

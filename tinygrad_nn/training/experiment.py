@@ -45,6 +45,9 @@ class Experiment:
         "circle": {"hidden": (8,), "activation": "tanh", "lr": 0.01, "epochs": 60},
         "moons": {"hidden": (16,), "activation": "tanh", "lr": 0.01, "epochs": 100},
         "gaussians": {"hidden": (4,), "activation": "tanh", "lr": 0.01, "epochs": 30},
+        "wine": {"hidden": (16,), "lr": 0.01, "epochs": 40},
+        "breast_cancer": {"hidden": (16,), "epochs": 40},
+        "diabetes": {"hidden": (8,), "lr": 0.003, "l2": 0.01, "epochs": 60},
         "iris": {"hidden": (16,), "lr": 0.01, "epochs": 100},
     }
 

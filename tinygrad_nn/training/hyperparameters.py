@@ -247,6 +247,14 @@ class Hyperparameters:
         "or not at all.",
         choices=("standard", "minmax", "none"),
     )
+    target_scaling: str = knob(
+        "standard",
+        "target",
+        "choice",
+        "How the numbers that a regression predicts are scaled, fitted on the training part: to mean 0 and "
+        "deviation 1, or not at all. The loss is in these units; R² does not depend on them.",
+        choices=("standard", "none"),
+    )
     validation: float = knob(
         0.2,
         "validation",

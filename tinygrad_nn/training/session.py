@@ -76,8 +76,8 @@ class Session:
         self.changes: list[Change] = []
         self.epoch = 0  # completed epochs
         self.steps = 0
+        self._in_epoch = False
         self._squares: list[float] = []
-        self._begin_epoch()
         self.layers: tuple[LayerRecord, ...] = self._first_look()
 
     # --- what a debugger asks
@@ -92,8 +92,13 @@ class Session:
 
     @property
     def diverged(self) -> bool:
-        """Whether a loss has been NaN or infinite: nothing after that means anything."""
-        return not math.isfinite(self._loss_sum)
+        """Whether the last loss was NaN or infinite: nothing after that means anything."""
+        return not math.isfinite(self.history[-1].train_loss)
+
+    @property
+    def batch(self) -> int:
+        """How many batches of the epoch under way are done; 0 between epochs."""
+        return self.batches.position if self._in_epoch else 0
 
     @property
     def lr(self) -> float:
@@ -107,8 +112,11 @@ class Session:
     # --- a debugger's verbs
 
     def step(self, observe: bool = False) -> StepRecord:
-        """Train on one batch. With `observe`, and at the end of an epoch, the layers are measured closely."""
-        if self.batches.done:
+        """Train on one batch. With `observe`, and at the end of an epoch, the layers are measured closely.
+
+        A loss that is NaN or infinite ends its epoch there and then, so that its record tells.
+        """
+        if not self._in_epoch:
             self._begin_epoch()
         x, target = self.batches.next_batch()
         closes_epoch = self.batches.done
@@ -134,7 +142,8 @@ class Session:
         self._score_sum += self.experiment.score(self.task, output.data, target)
         self._seen += len(x)
         self._squares = [a + b for a, b in zip(self._squares, squares, strict=True)]
-        layers = self.probe.measure(squares) if observe else None
+        closes_epoch = closes_epoch or not math.isfinite(value)
+        layers = self.probe.measure(squares) if observe or closes_epoch else None
         record = StepRecord(self.steps, self.epoch + 1, self.batches.position, value, lr, layers)
         if layers:
             self.layers = layers
@@ -145,7 +154,7 @@ class Session:
     def next(self) -> EpochRecord:
         """Train to the end of the epoch under way, or through the next one."""
         self.step()
-        while not self.batches.done:
+        while self._in_epoch:
             self.step()
         return self.history[-1]
 
@@ -162,7 +171,7 @@ class Session:
                 raise NeedsRestart(f"{name} makes another network or other data: it takes effect after a restart")
         for name, (before, after) in different.items():
             knob = named(name)
-            at = self.epoch + self.batches.position / len(self.batches) * (not self.batches.done)
+            at = self.epoch + self.batch / len(self.batches)
             self.changes.append(Change(self.steps, at, name, knob.show(before), knob.show(after)))
         self.hyperparameters = new
         if "optimizer" in different:
@@ -189,7 +198,7 @@ class Session:
                 output = self.model(Tensor(part))
                 loss_sum += self.loss(output, target).item() * len(part)
                 score_sum += self.experiment.score(self.task, output.data, target)
-        return loss_sum / len(x), self._metric(score_sum, targets)
+        return loss_sum / len(x), self._metric(score_sum, len(x), targets)
 
     # --- the parts of a step
 
@@ -210,14 +219,16 @@ class Session:
             loss = loss + hp.l2 * l2_penalty(self._weights)
         return loss
 
-    def _metric(self, score_sum: float, targets: Array) -> float:
+    def _metric(self, score_sum: float, count: int, targets: Array) -> float:
+        """Accuracy, or R², from the scores of `count` examples; `targets` are those of the whole part."""
         if self.task == "classification":
-            return score_sum / len(targets)
-        spread = float(np.square(targets - targets.mean(axis=0)).sum())
-        return 1 - score_sum / spread if spread else math.nan
+            return score_sum / count
+        spread = float(np.square(targets - targets.mean(axis=0)).sum()) / len(targets)
+        return 1 - score_sum / count / spread if spread else math.nan
 
     def _begin_epoch(self) -> None:
         self.batches.start_epoch()
+        self._in_epoch = True
         self._loss_sum = self._score_sum = self._seconds = 0.0
         self._seen = 0
         self._squares = [0.0] * len(self.probe.layers)
@@ -225,6 +236,7 @@ class Session:
 
     def _end_epoch(self, lr: float) -> None:
         self.epoch += 1
+        self._in_epoch = False
         steps = self.steps - self._first_step
         layers = tuple(
             replace(x, gradient_norm=math.sqrt(s / steps), gradient_rms=math.sqrt(s / steps / x.parameters))
@@ -235,7 +247,7 @@ class Session:
             epoch=self.epoch,
             step=self.steps,
             train_loss=self._loss_sum / self._seen,
-            train_metric=self._metric(self._score_sum, self.batches.targets),
+            train_metric=self._metric(self._score_sum, self._seen, self.batches.targets),
             val_loss=val_loss,
             val_metric=val_metric,
             lr=lr,
@@ -271,8 +283,14 @@ class Session:
 def _prepared(dataset: Dataset, hp: Hyperparameters, rng: np.random.Generator) -> tuple[Dataset, Dataset]:
     """The training and validation parts, scaled by what the training part alone shows."""
     train, validation = train_validation_split(dataset, hp.validation, rng=rng)
-    if hp.scaling == "none":
-        return train, validation
-    scaler = StandardScaler() if hp.scaling == "standard" else MinMaxScaler()
-    scaler.fit(train.x)
-    return train.with_x(scaler.transform(train.x)), validation.with_x(scaler.transform(validation.x))
+    if hp.scaling != "none":
+        scaler = StandardScaler() if hp.scaling == "standard" else MinMaxScaler()
+        scaler.fit(train.x)
+        train, validation = (replace(part, x=scaler.transform(part.x)) for part in (train, validation))
+    if dataset.task == "regression" and hp.target_scaling == "standard":
+        columns = StandardScaler().fit(train.y.reshape(train.n_samples, -1))
+        train, validation = (
+            replace(part, y=columns.transform(part.y.reshape(part.n_samples, -1)).reshape(part.y.shape))
+            for part in (train, validation)
+        )
+    return train, validation
