@@ -17,8 +17,8 @@ from textual.screen import Screen
 from tui.actions import ACTIONS
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
-from tui.screens.main import MINIMUM_SIZE, PANES, LossChart, MainScreen
-from tui.widgets.hyperparameters import Changed, HyperparameterPane
+from tui.screens.main import MINIMUM_SIZE, PANES, MainScreen
+from tui.widgets.hyperparameters import Changed
 from tui.worker import PACES, Next, Pace, Pause, Restart, Run, Set, Snapshot, Step, Worker
 
 __all__ = ["MINIMUM_SIZE", "NNDebugApp"]
@@ -89,10 +89,10 @@ class NNDebugApp(App[int]):
 
     def action_edit(self) -> None:
         self.main.go_to("hyperparameters")
-        self.main.query_one(HyperparameterPane).edit()
+        self.main.hyperparameters.edit()
 
     def action_nudge(self, direction: int) -> None:
-        self.main.query_one(HyperparameterPane).nudge(direction)
+        self.main.hyperparameters.nudge(direction)
 
     def on_changed(self, message: Changed) -> None:
         knob, value = message.knob, message.value
@@ -108,7 +108,7 @@ class NNDebugApp(App[int]):
         self.push_screen(ConfirmScreen(question), answered)
 
     def action_toggle_log(self) -> None:
-        chart = self.main.query_one("#loss", LossChart)
+        chart = self.main.loss
         chart.log_scale = not chart.log_scale
         chart.border_title = "4 Loss (log)" if chart.log_scale else "4 Loss"
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from .dataset import Array
+from .dataset import Array, Dataset
 
 
 class Batches:
@@ -17,14 +17,28 @@ class Batches:
         for x, target in Batches((x, y), 32, rng):
             ...
 
+    `data` is a `Dataset` or a pair of arrays of equal length. With `drop_last`, what is left at the end of an epoch
+    and fills no batch is left out. Without `shuffle` the order is that of the data, and `rng` is not drawn from.
+
     A debugger goes batch by batch: `start_epoch()`, then `next_batch()` until `done`. `batch_size` may be changed
     on the way; the examples not seen yet in this epoch stay the same.
+
+    ValueError: no examples, or not as many targets; a batch size that is no whole number of at least 1, or with
+    `drop_last` more than there are examples.
     """
 
-    def __init__(self, arrays: tuple[Array, Array], batch_size: int, rng: Generator, shuffle: bool = True) -> None:
-        self.x, self.targets = arrays
+    def __init__(
+        self,
+        data: Dataset | tuple[Array, Array],
+        batch_size: int,
+        rng: Generator,
+        shuffle: bool = True,
+        drop_last: bool = False,
+    ) -> None:
+        self.x, self.targets = (data.x, data.y) if isinstance(data, Dataset) else data
         if len(self.x) != len(self.targets) or not len(self.x):
             raise ValueError(f"{len(self.x)} examples and {len(self.targets)} targets cannot be batched")
+        self.drop_last = drop_last
         self.batch_size = batch_size
         self.rng = rng
         self.shuffle = shuffle
@@ -38,9 +52,14 @@ class Batches:
 
     @batch_size.setter
     def batch_size(self, batch_size: int) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        self._batch_size = int(batch_size)
+        self._batch_size = self._checked(batch_size)
+
+    def _checked(self, batch_size: int) -> int:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise ValueError(f"batch_size must be a whole number of at least 1, not {batch_size}")
+        if self.drop_last and batch_size > len(self.x):
+            raise ValueError(f"batch_size {batch_size} with drop_last leaves nothing of {len(self.x)} examples")
+        return int(batch_size)
 
     @property
     def arrays(self) -> tuple[Array, Array]:
@@ -49,11 +68,13 @@ class Batches:
     @property
     def done(self) -> bool:
         """Whether the epoch has no batch left; True before the first one."""
-        return self._seen >= len(self.x)
+        left = len(self.x) - self._seen
+        return left < self._batch_size if self.drop_last else left <= 0
 
     def __len__(self) -> int:
         """Batches in a whole epoch at the present batch size."""
-        return -(-len(self.x) // self._batch_size)
+        whole, rest = divmod(len(self.x), self._batch_size)
+        return whole + (rest > 0 and not self.drop_last)
 
     def start_epoch(self) -> None:
         """Begin an epoch, wherever the last one was."""
@@ -85,9 +106,18 @@ class Batches:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go to a place from `state_dict()`. `ValueError` if it is of another number of examples."""
-        if len(state["order"]) != len(self.x):
-            raise ValueError(f"the state is of {len(state['order'])} examples, there are {len(self.x)}")
-        self.batch_size = int(state["batch_size"])
-        self._order = np.array(state["order"])
-        self._seen, self.position = int(state["seen"]), int(state["position"])
+        """Go to a place from `state_dict()`.
+
+        ValueError, and nothing is changed: a state of another number of examples, or one that is no place in
+        an epoch.
+        """
+        order, seen, position = np.array(state["order"]), int(state["seen"]), int(state["position"])
+        n = len(self.x)
+        if len(order) != n:
+            raise ValueError(f"the state is of {len(order)} examples, there are {n}")
+        if not np.array_equal(np.sort(order), np.arange(n)):
+            raise ValueError(f"the state's order does not hold each of the {n} examples once")
+        if not 0 <= position <= seen <= n:
+            raise ValueError(f"the state is no place in an epoch: {position} batches, {seen} of {n} examples seen")
+        self._batch_size = self._checked(state["batch_size"])
+        self._order, self._seen, self.position = order, seen, position

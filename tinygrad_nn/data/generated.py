@@ -1,8 +1,8 @@
 """Two-dimensional sets drawn at random: the four of TensorFlow Playground, and two moons.
 
-Each is `make_...(n_samples, noise, rng=...)`, balanced between two classes, and the same for the same
-generator state. Definitions: Smilkov & Carter, TensorFlow Playground, 2016 (two moons: Pal & Basu's shape as in
-common use).
+Each is `make_...(n_samples, noise, rng=...)` and the same for the same generator state. Without noise half the
+examples are of each class (xor: about half). Playground's noise goes from 0 to 0.5. Definitions: Smilkov & Carter,
+TensorFlow Playground, 2016 (two moons: the shape in common use).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _checked(n_samples: int, noise: float) -> None:
 
 
 def make_xor(n_samples: int = 500, noise: float = 0.0, *, rng: Generator) -> Dataset:
-    """Points in the square [-5, 5]², class 1 where x1·x2 ≥ 0, with a gap of 0.3 along the axes.
+    """Points in the square [-5.3, 5.3]², class 1 where x1·x2 ≥ 0, none nearer to an axis than 0.3.
 
     `noise` moves the point that decides the class by up to noise · 5 each way, so that classes mix.
     """
@@ -50,7 +50,7 @@ def make_xor(n_samples: int = 500, noise: float = 0.0, *, rng: Generator) -> Dat
 
 
 def make_circle(n_samples: int = 500, noise: float = 0.0, *, rng: Generator) -> Dataset:
-    """A disc of radius 2.5 (class 1) inside a ring from 3.5 to 5 (class 0).
+    """A disc of radius 2.5 inside a ring from 3.5 to 5; class 1 is what is nearer to the centre than 2.5.
 
     `noise` moves the point that decides the class by up to noise · 5 each way, so that classes mix.
     """
@@ -60,7 +60,7 @@ def make_circle(n_samples: int = 500, noise: float = 0.0, *, rng: Generator) -> 
     angle = rng.uniform(0, 2 * np.pi, n_samples)
     x = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
     moved = x + noise * rng.uniform(-RADIUS, RADIUS, x.shape)
-    y = np.hypot(moved[:, 0], moved[:, 1]) < 0.6 * RADIUS
+    y = np.hypot(moved[:, 0], moved[:, 1]) < 0.5 * RADIUS
     return _dataset("circle", x, y, "a disc inside a ring")
 
 

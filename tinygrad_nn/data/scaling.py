@@ -10,14 +10,18 @@ from .dataset import Array
 
 
 class _Scaler:
-    """x * scale + shift for each column, once `fit` has found them."""
+    """(x - centre) * factor + shift for each column, once `fit` has found them."""
 
     n_features_in_: int
 
     def fit(self, x: Array) -> Self:
-        """Learn from x (samples, features), in float64. ValueError if it is empty or not 2-D."""
+        """Learn from x (samples, features), in float64. ValueError if it is empty, not 2-D or not finite."""
         if x.ndim != 2 or not x.size:
             raise ValueError(f"a scaler is fitted on (samples, features), not {x.shape}")
+        finite = np.isfinite(x)
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            raise ValueError(f"a scaler is fitted on finite numbers: row {row}, column {column} is {x[row, column]}")
         self.n_features_in_ = x.shape[1]
         self._fit(x.astype(np.float64))
         return self
@@ -25,28 +29,30 @@ class _Scaler:
     def _fit(self, x: Array) -> None:
         raise NotImplementedError
 
-    def _affine(self) -> tuple[Array, Array]:
+    def _scaled(self, x: Array) -> Array:
+        raise NotImplementedError
+
+    def _unscaled(self, x: Array) -> Array:
         raise NotImplementedError
 
     def transform(self, x: Array) -> Array:
         """x scaled, in its own dtype where that is floating (else float64)."""
-        scale, shift = self._checked(x)
-        return (x.astype(np.float64) * scale + shift).astype(_floating(x))
+        self._check(x)
+        return self._scaled(x.astype(np.float64)).astype(_floating(x))
 
     def inverse_transform(self, x: Array) -> Array:
         """What `transform` would turn into x."""
-        scale, shift = self._checked(x)
-        return ((x.astype(np.float64) - shift) / scale).astype(_floating(x))
+        self._check(x)
+        return self._unscaled(x.astype(np.float64)).astype(_floating(x))
 
     def fit_transform(self, x: Array) -> Array:
         return self.fit(x).transform(x)
 
-    def _checked(self, x: Array) -> tuple[Array, Array]:
+    def _check(self, x: Array) -> None:
         if not hasattr(self, "n_features_in_"):
             raise ValueError(f"this {type(self).__name__} is not fitted yet: call fit() first")
         if x.ndim != 2 or x.shape[1] != self.n_features_in_:
             raise ValueError(f"this scaler was fitted on {self.n_features_in_} features, not on {x.shape}")
-        return self._affine()
 
 
 def _floating(x: Array) -> np.dtype[np.floating]:
@@ -72,14 +78,19 @@ class StandardScaler(_Scaler):
         )
         self.scale_ = np.where(constant, 1.0, np.sqrt(self.var_))
 
-    def _affine(self) -> tuple[Array, Array]:
-        return 1 / self.scale_, -self.mean_ / self.scale_
+    def _scaled(self, x: Array) -> Array:
+        # Centre first: with a mean far above the spread, x / scale - mean / scale loses most of its digits.
+        return np.asarray((x - self.mean_) / self.scale_)
+
+    def _unscaled(self, x: Array) -> Array:
+        return np.asarray(x * self.scale_ + self.mean_)
 
 
 class MinMaxScaler(_Scaler):
     """Each column to `feature_range`; a constant column to its lower end.
 
-    After `fit`: `data_min_`, `data_max_`, `scale_` and `min_`, each (features,): x * scale_ + min_.
+    After `fit`: `data_min_`, `data_max_`, `scale_` and `min_`, each (features,): the result is
+    x * scale_ + min_, computed from the lower end so that no digits are lost.
     """
 
     data_min_: Array
@@ -100,5 +111,8 @@ class MinMaxScaler(_Scaler):
         self.scale_ = (high - low) / np.where(spread < 10 * np.finfo(float).eps, 1.0, spread)
         self.min_ = low - self.data_min_ * self.scale_
 
-    def _affine(self) -> tuple[Array, Array]:
-        return self.scale_, self.min_
+    def _scaled(self, x: Array) -> Array:
+        return np.asarray((x - self.data_min_) * self.scale_ + self.feature_range[0])
+
+    def _unscaled(self, x: Array) -> Array:
+        return np.asarray((x - self.feature_range[0]) / self.scale_ + self.data_min_)

@@ -33,12 +33,13 @@ def train_validation_split(
 
 
 def _stratified(classes: Array, held_back: int) -> Array:
-    """Places of `held_back` examples, each class by its share; largest remainders first."""
+    """Places of `held_back` examples, each class by its share to within one; largest remainders first.
+
+    Fewer where classes of a single example, which stay in the training part, leave their share unfilled.
+    """
     labels, inverse, counts = np.unique(classes, return_inverse=True, return_counts=True)
-    shares = counts * (held_back / len(classes))
-    taken = np.minimum(shares.astype(int), counts - 1)
-    by_remainder = np.argsort(taken - shares, kind="stable")
-    for label in np.concatenate([by_remainder, by_remainder]):
+    taken, remainders = np.divmod(counts * held_back, len(classes))
+    for label in np.argsort(-remainders, kind="stable"):
         if taken.sum() < held_back and taken[label] < counts[label] - 1:
             taken[label] += 1
     if not taken.any():

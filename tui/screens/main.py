@@ -54,30 +54,41 @@ class MainScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.columns = Columns()
+        # Kept by name: a snapshot may still come in while the screen is being taken down.
+        self.status_line = StatusLine(id="status")
+        self.tabs = Static(id="tabs")
+        self.layers_table = LayersTable(id="layers")
+        self.flow = FlowMap(id="flow")
+        self.histograms = Histograms(id="histograms")
+        self.loss = LossChart(id="loss")
+        self.metric = LossChart(id="metric")
+        self.findings = FindingsPane(id="findings")
+        self.hyperparameters = HyperparameterPane(id="hyperparameters")
+        self.too_small = Static(id="too-small")
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(id="status")
-        yield Static(id="tabs")
+        yield self.status_line
+        yield self.tabs
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield LayersTable(id="layers")
-                yield FlowMap(id="flow")
-                yield Histograms(id="histograms")
+                yield self.layers_table
+                yield self.flow
+                yield self.histograms
             with Vertical(id="middle"):
                 with Horizontal(id="curves"):
-                    yield LossChart(id="loss")
-                    yield LossChart(id="metric")
-                yield FindingsPane(id="findings")
-            yield HyperparameterPane(id="hyperparameters")
-        yield Static(id="too-small")
+                    yield self.loss
+                    yield self.metric
+                yield self.findings
+            yield self.hyperparameters
+        yield self.too_small
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         for number, (pane, title) in enumerate(zip(PANES, TITLES, strict=True), start=1):
             if pane not in ("hyperparameters", "findings"):
                 self.query_one(f"#{pane}").border_title = f"{number} {title}"
-        self.query_one("#flow").border_title = "2 Gradient flow  log10 RMS, layer × epoch"
-        self.query_one("#loss", LossChart).border_title = "4 Loss"
+        self.flow.border_title = "2 Gradient flow  log10 RMS, layer × epoch"
+        self.loss.border_title = "4 Loss"
         self._arrange()
 
     # --- room
@@ -87,7 +98,7 @@ class MainScreen(Screen[None]):
         small = size.width < MINIMUM_SIZE[0] or size.height < MINIMUM_SIZE[1]
         self.set_class(small, "too-small")
         self.set_class(not small and size.width >= WIDE_FROM[0] and size.height >= WIDE_FROM[1], "wide")
-        self.query_one("#too-small", Static).update(
+        self.too_small.update(
             f"{size.width}x{size.height} is too small: nn-debug needs {MINIMUM_SIZE[0]}x{MINIMUM_SIZE[1]}"
         )
         self._arrange()
@@ -127,16 +138,16 @@ class MainScreen(Screen[None]):
             f"[@click=app.pane({n})]{'[b]' if p == self.pane else '[dim]'}{n} {t}[/][/]"
             for n, (p, t) in enumerate(zip(PANES, TITLES, strict=True), start=1)
         )
-        self.query_one("#tabs", Static).update(tabs)
+        self.tabs.update(tabs)
 
     # --- content
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw what is new; the charts not too often while the run goes on."""
         self.snapshot = snapshot
-        self.query_one(StatusLine).show(snapshot)
-        self.query_one(HyperparameterPane).show(snapshot.hyperparameters)
-        self.query_one(FindingsPane).show(snapshot)
+        self.status_line.show(snapshot)
+        self.hyperparameters.show(snapshot.hyperparameters)
+        self.findings.show(snapshot)
         if snapshot.state != "running" or time.monotonic() - self._drawn_at >= HEAVY_EVERY:
             self.draw_charts()
 
@@ -147,29 +158,28 @@ class MainScreen(Screen[None]):
         self._drawn, self._drawn_at = snapshot, time.monotonic()
         columns = self.columns
         columns.follow(snapshot.history)
-        self.query_one(LayersTable).show(snapshot, columns)
+        self.layers_table.show(snapshot, columns)
         if before is None or before.history[-1:] != snapshot.history[-1:] or before.changes != snapshot.changes:
             self._show_curves(snapshot)
             labels = [str(x.index) for x in snapshot.layers]
-            self.query_one(FlowMap).show(labels, columns.gradients, *columns.gradient_range)
+            self.flow.show(labels, columns.gradients, *columns.gradient_range)
         self.show_histograms()
 
     def _show_curves(self, snapshot: Snapshot) -> None:
         marks = [(change.epoch, "◆") for change in snapshot.changes]
-        loss, metric = self.query_one("#loss", LossChart), self.query_one("#metric", LossChart)
-        for chart, name in ((loss, "loss"), (metric, "metric")):
+        for chart, name in ((self.loss, "loss"), (self.metric, "metric")):
             epochs = self.columns.curve("epoch")
             series = [
                 Series("train", epochs, self.columns.curve(f"train_{name}"), ORANGE),
                 Series("val", epochs, self.columns.curve(f"val_{name}"), SKY, dashed=True),
             ]
             chart.show(series, (0, max([1, *epochs[-1:], *(at for at, _ in marks)])), marks)
-        metric.border_title = snapshot.metric_name.capitalize()
+        self.metric.border_title = snapshot.metric_name.capitalize()
 
     def show_histograms(self) -> None:
         """The selected layer, now over epoch 0."""
-        snapshot, chart = self.snapshot, self.query_one(Histograms)
-        selected = self.query_one(LayersTable).selected
+        snapshot, chart = self.snapshot, self.histograms
+        selected = self.layers_table.selected
         if snapshot is None or selected >= len(snapshot.layers):
             return
         now = snapshot.layers[selected]

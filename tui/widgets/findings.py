@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.text import Text
+from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
@@ -18,8 +19,12 @@ class FindingsPane(VerticalScroll, can_focus=True):
 
     _shown: object = None
 
-    def compose(self):  # type: ignore[no-untyped-def]
-        yield Static(id="findings-text")
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self.words = Static(id="findings-text")
+
+    def compose(self) -> ComposeResult:
+        yield self.words
 
     def show(self, snapshot: Snapshot) -> None:
         key = (snapshot.findings, snapshot.error, snapshot.state == "starting")
@@ -28,7 +33,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
         self._shown = key
         count = len(snapshot.findings)
         self.border_title = "5 Run failed" if snapshot.error else f"5 Findings ({count})" if count else "5 Findings"
-        self.query_one("#findings-text", Static).update(self._text(snapshot))
+        self.words.update(self._text(snapshot))
 
     def _text(self, snapshot: Snapshot) -> Text:
         palette = PALETTES[self.app.current_theme.dark]

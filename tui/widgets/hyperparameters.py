@@ -90,27 +90,30 @@ class HyperparameterList(Chart, can_focus=True):
 class HyperparameterPane(Vertical):
     """The list, a field to type in, and what the selected one means."""
 
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self.list = HyperparameterList(id="hyperparameter-list")
+        self.field = Input(id="value", compact=True)
+        self.refusal = Static(id="refusal", markup=False)
+        self.help_text = Static(id="knob-help", markup=False)
+
     def compose(self) -> ComposeResult:
-        yield HyperparameterList(id="hyperparameter-list")
-        yield Input(id="value", compact=True)
-        yield Static(id="refusal", markup=False)
-        yield Static(id="knob-help", markup=False)
+        yield self.list
+        yield self.field
+        yield self.refusal
+        yield self.help_text
 
     def on_mount(self) -> None:
         self.border_title = "6 Hyperparameters"
         self._explain()
         self._leave_field()
 
-    @property
-    def list(self) -> HyperparameterList:
-        return self.query_one(HyperparameterList)
-
     def show(self, values: Hyperparameters) -> None:
         self.list.show(values)
 
     def edit(self) -> None:
         """Open the field on the selected hyperparameter."""
-        values, field = self.list.values, self.query_one("#value", Input)
+        values, field = self.list.values, self.field
         if values is None:
             return
         field.display = True
@@ -138,9 +141,8 @@ class HyperparameterPane(Vertical):
         try:
             value = knob.parse(event.value)
         except ValueError as error:
-            refusal = self.query_one("#refusal", Static)
-            refusal.update(f"✖ {error}")
-            refusal.display = True
+            self.refusal.update(f"✖ {error}")
+            self.refusal.display = True
             return
         self._leave_field()
         self.list.focus()
@@ -149,10 +151,10 @@ class HyperparameterPane(Vertical):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.query_one("#refusal", Static).display = False
+        self.refusal.display = False
 
     def on_key(self, event: events.Key) -> None:
-        if event.key == "escape" and self.query_one("#value", Input).has_focus:
+        if event.key == "escape" and self.field.has_focus:
             event.stop()
             self._leave_field()
             self.list.focus()
@@ -162,13 +164,13 @@ class HyperparameterPane(Vertical):
             self._leave_field()
 
     def _leave_field(self) -> None:
-        self.query_one("#value", Input).display = False
-        self.query_one("#refusal", Static).display = False
+        self.field.display = False
+        self.refusal.display = False
 
     def _explain(self) -> None:
         knob = self.list.knob
         when = "Changes in flight." if knob.in_flight else "Needs a restart."
-        self.query_one("#knob-help", Static).update(f"{knob.help} {_capital(knob.allowed)}. {when}")
+        self.help_text.update(f"{knob.help} {_capital(knob.allowed)}. {when}")
 
 
 def _capital(text: str) -> str:
