@@ -100,6 +100,8 @@ def report(session: Session, findings: tuple[Finding, ...], console: Console) ->
             _percent(layer.saturated_fraction),
         )
     console.print(table)
+    if session.stopped_early:
+        console.print(f"stopped early: {session.stopped_early}", highlight=False)
     first, metric = session.history[0], session.metric_name
     console.print(
         f"training    loss {format_number(first.train_loss)} → {format_number(last.train_loss)}, "

@@ -208,7 +208,8 @@ class _Loop:
                 self.due = 0.0
             case _ if session.finished:
                 self.state = "finished"
-                notice, refused = "the run is at its last epoch: raise epochs, or restart", True
+                why = session.stopped_early or "the run is at its last epoch"
+                notice, refused = f"{why}: raise epochs, patience or goal, or restart", True
             case _:
                 self.batches_left = None
                 if isinstance(command, Step):
@@ -235,7 +236,7 @@ class _Loop:
         if session.diverged:
             self.state, notice = "paused", f"stopped: the loss of step {session.steps} is {self.loss:g}"
         elif session.finished:
-            self.state = "finished"
+            self.state, notice = "finished", session.stopped_early and f"stopped early: {session.stopped_early}"
         elif self.batches_left == 0:
             self.state = "paused"
         if self.state != "running":
@@ -245,7 +246,7 @@ class _Loop:
             then, steps = self.published
             self.speed = (session.steps - steps) / max(now - then, 1e-9)
             self.published = (now, session.steps)
-            self.publish(notice, bool(notice))
+            self.publish(notice, session.diverged)
         time.sleep(0)  # hand the interpreter to the screen if it waits for it
 
     def diagnose(self) -> None:

@@ -207,6 +207,65 @@ def test_the_learning_rate_decays_each_epoch():
     assert [session.next().lr for _ in range(3)] == [0.05, 0.025, 0.0125]
 
 
+@pytest.mark.parametrize(
+    ("changes", "rates"),
+    [
+        (
+            {"schedule": "cosine", "epochs": 4},
+            [0.1, 0.1 * (1 + math.sqrt(0.5)) / 2, 0.05, 0.1 * (1 - math.sqrt(0.5)) / 2],
+        ),
+        ({"schedule": "step", "epochs": 6}, [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]),
+        ({"warmup": 4, "epochs": 6}, [0.025, 0.05, 0.075, 0.1, 0.1, 0.1]),
+        ({"warmup": 2, "lr_decay": 0.5, "epochs": 3}, [0.05, 0.05, 0.025]),
+    ],
+    ids=str,
+)
+def test_the_learning_rate_follows_its_schedule(changes, rates):
+    session = small(lr=0.1, **changes)
+    seen = []
+    while not session.finished:
+        seen.append(session.next().lr)
+    assert seen == pytest.approx(rates)
+
+
+def test_early_stopping_and_the_goal():
+    session = small(epochs=500, lr=0.05, goal=0.2)
+    while not session.finished:
+        session.next()
+    assert session.epoch < 500
+    assert session.history[-1].train_loss <= 0.2 < session.history[-2].train_loss
+    assert "reached the goal of 0.2" in session.stopped_early
+    session.set(goal=0.0)
+    assert not session.finished
+
+    patient = small(epochs=500, lr=0.5, patience=3)
+    while not patient.finished:
+        patient.next()
+    losses = [r.val_loss for r in patient.history[1:]]
+    assert len(losses) - 1 - int(np.argmin(losses)) == 3
+    assert "for 3 epochs" in patient.stopped_early
+
+
+def test_the_gradient_is_clipped_to_its_norm_and_shown_as_it_was():
+    free, clipped = small(optimizer="sgd", momentum=0.0), small(optimizer="sgd", momentum=0.0, clip_norm=0.01)
+    before = weights_of(clipped)
+    unclipped = free.step(observe=True).layers
+    layers = clipped.step(observe=True).layers
+    moved = math.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(weights_of(clipped), before, strict=True)))
+    assert moved == pytest.approx(0.05 * 0.01, rel=1e-3)
+    assert [x.gradient_norm for x in layers] == [x.gradient_norm for x in unclipped]
+
+
+@pytest.mark.parametrize("normalization", ["batch", "layer"])
+@pytest.mark.parametrize("batch_size", [1, 57])
+def test_normalisation_trains_whatever_the_batches_are_and_repeats(normalization, batch_size):
+    a, b = (small(normalization=normalization, batch_size=batch_size) for _ in range(2))
+    a.next()
+    b.next()
+    assert same(weights_of(a), weights_of(b))
+    assert a.history[-1].train_loss < a.history[0].train_loss + 0.1
+
+
 def test_groups_of_a_recipe_keep_their_ratio_to_the_learning_rate():
     class Slow(Experiment):
         dataset = "xor"

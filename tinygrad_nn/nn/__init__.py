@@ -8,6 +8,7 @@ Initialisers are in `nn.init`.
 
 from . import init
 from .activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .convolution import Conv2d, MaxPool2d
 from .layers import Dropout, Flatten, Identity, Linear, ModuleList, Residual, Sequential
 from .losses import (
     BCELoss,
@@ -19,6 +20,7 @@ from .losses import (
     NLLLoss,
 )
 from .module import Module, Parameter, RemovableHandle
+from .normalization import BatchNorm1d, LayerNorm
 from .penalties import l1_penalty, l2_penalty, weights
 
 __all__ = [
@@ -27,15 +29,19 @@ __all__ = [
     "GELU",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
     "HuberLoss",
     "Identity",
     "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MSELoss",
+    "MaxPool2d",
     "Module",
     "ModuleList",
     "NLLLoss",

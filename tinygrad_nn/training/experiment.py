@@ -71,7 +71,7 @@ class Experiment:
         return registry.load(self.dataset, rng=rng) if isinstance(self.dataset, str) else self.dataset
 
     def model(self, hp: Hyperparameters, train: Dataset, rng: np.random.Generator) -> nn.Module:
-        """The network: `hp.hidden` layers with activation and dropout, then one output for each number to predict.
+        """The network: `hp.hidden` layers with normalisation, activation and dropout, then the output layer.
 
         Two classes get one logit (binary cross-entropy), more classes one each.
         """
@@ -84,6 +84,8 @@ class Experiment:
             linear.bias = nn.Parameter(np.zeros(n_out, np.float32))
             layers.append(linear)
             if hidden:
+                if hp.normalization != "none":
+                    layers.append(nn.BatchNorm1d(n_out) if hp.normalization == "batch" else nn.LayerNorm(n_out))
                 layers += [ACTIVATIONS[hp.activation](), nn.Dropout(hp.dropout)]
         return nn.Sequential(*layers)
 

@@ -162,6 +162,24 @@ class Hyperparameters:
         open_high=True,
         in_flight=True,
     )
+    schedule: str = knob(
+        "constant",
+        "schedule",
+        "choice",
+        "What becomes of the learning rate over the planned epochs, besides decay: it stays; it falls to 0 along "
+        "half a cosine (Loshchilov & Hutter 2017); or it is divided by ten after each third of the epochs.",
+        choices=("constant", "cosine", "step"),
+        in_flight=True,
+    )
+    warmup: int = knob(
+        0,
+        "warm-up",
+        "integer",
+        "Over how many epochs the learning rate rises to its value: lr · (epoch + 1) / warmup. 0 starts with it.",
+        low=0,
+        high=1_000_000,
+        in_flight=True,
+    )
     momentum: float = knob(
         0.9,
         "momentum",
@@ -190,6 +208,34 @@ class Hyperparameters:
         high=1_000_000,
         in_flight=True,
     )
+    patience: int = knob(
+        0,
+        "patience",
+        "integer",
+        "Stop when the validation loss has not been better for so many epochs (early stopping); 0 never stops early.",
+        low=0,
+        high=1_000_000,
+        in_flight=True,
+    )
+    goal: float = knob(
+        0.0,
+        "goal",
+        "number",
+        "Stop when the training loss of an epoch is as low as this: the error is close enough to zero.",
+        low=0,
+        high=1_000_000,
+        in_flight=True,
+    )
+    clip_norm: float = knob(
+        0.0,
+        "clip norm",
+        "number",
+        "Shorten the gradient of all parameters together to this norm where it is longer (Pascanu et al. 2013); "
+        "0 leaves it.",
+        low=0,
+        high=1_000_000,
+        in_flight=True,
+    )
     hidden: tuple[int, ...] = knob(
         (64,),
         "hidden",
@@ -210,6 +256,14 @@ class Hyperparameters:
         "How weights start. auto takes Xavier before tanh and sigmoid and He before the ReLU family; "
         "normal is N(0, 0.05²) whatever the layer's width.",
         choices=tuple(INITIALISERS),
+    )
+    normalization: str = knob(
+        "none",
+        "normalise",
+        "choice",
+        "What brings each hidden layer's inputs to its activation to mean 0 and variance 1: the batch, feature by "
+        "feature; the layer, example by example; or nothing.",
+        choices=("none", "batch", "layer"),
     )
     dropout: float = knob(
         0.0,

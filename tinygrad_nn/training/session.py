@@ -77,6 +77,7 @@ class Session:
         self.epoch = 0  # completed epochs
         self.steps = 0
         self._in_epoch = False
+        self._best: EpochRecord | None = None  # the trained epoch with the lowest validation loss
         self._squares: list[float] = []
         self.layers: tuple[LayerRecord, ...] = self._first_look()
 
@@ -88,7 +89,17 @@ class Session:
 
     @property
     def finished(self) -> bool:
-        return self.epoch >= self.hyperparameters.epochs
+        return self.epoch >= self.hyperparameters.epochs or bool(self.stopped_early)
+
+    @property
+    def stopped_early(self) -> str:
+        """Why the run is over before its last epoch, or nothing."""
+        hp, best = self.hyperparameters, self._best
+        if hp.goal and self.epoch and self.history[-1].train_loss <= hp.goal:
+            return f"the training loss has reached the goal of {hp.goal:g}"
+        if hp.patience and best is not None and self.epoch - best.epoch >= hp.patience:
+            return f"the validation loss has not been better than in epoch {best.epoch} for {hp.patience} epochs"
+        return ""
 
     @property
     def diverged(self) -> bool:
@@ -103,7 +114,13 @@ class Session:
     @property
     def lr(self) -> float:
         """The learning rate of the next step."""
-        return self.hyperparameters.lr * (1 - self.hyperparameters.lr_decay) ** self.epoch
+        hp = self.hyperparameters
+        lr = hp.lr * (1 - hp.lr_decay) ** self.epoch
+        if hp.schedule == "cosine":
+            lr *= (1 + math.cos(math.pi * min(self.epoch / hp.epochs, 1))) / 2
+        elif hp.schedule == "step":
+            lr *= 0.1 ** min(3 * self.epoch // hp.epochs, 2)
+        return lr * min(1, (self.epoch + 1) / hp.warmup) if hp.warmup else lr
 
     def findings(self) -> tuple[Finding, ...]:
         """What the rules say of the run so far."""
@@ -133,6 +150,8 @@ class Session:
         squares = self.probe.gradient_squares()
         if observe:
             self.probe.before_update()
+        if self.hyperparameters.clip_norm:
+            self._clip(math.sqrt(sum(squares)))
         measured = perf_counter() - measured
         self.optimizer.step()
         self._seconds += perf_counter() - began - measured
@@ -211,6 +230,12 @@ class Session:
         for group, ratio in zip(self.optimizer.param_groups, self._lr_ratios, strict=True):
             group["lr"] = lr * ratio
 
+    def _clip(self, norm: float) -> None:
+        if norm > self.hyperparameters.clip_norm:
+            for parameter in self.parameters:
+                if parameter.grad is not None:
+                    parameter.grad.data *= self.hyperparameters.clip_norm / norm
+
     def _penalised(self, loss: Tensor) -> Tensor:
         hp = self.hyperparameters
         if hp.l1:
@@ -255,6 +280,8 @@ class Session:
             layers=layers,
         )
         self.history.append(record)
+        if self._best is None or val_loss < self._best.val_loss:
+            self._best = record
 
     def _first_look(self) -> tuple[LayerRecord, ...]:
         """Measure the network before its first step, without touching anything that the run depends on."""
