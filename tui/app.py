@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -28,15 +28,16 @@ TERMINATED = 143
 
 
 class NNDebugApp(App[int]):
-    """pdb for neural-network training, as a screen over `worker`."""
+    """pdb for neural-network training, as a screen over `worker`; `notes` are told at the start."""
 
     TITLE = "nn-debug"
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [action.binding for action in ACTIONS]
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, notes: Sequence[str] = ()) -> None:
         super().__init__()
         self.worker = worker
+        self.notes = notes
         self.main = MainScreen()
         self._seen: Snapshot | None = None
 
@@ -45,6 +46,8 @@ class NNDebugApp(App[int]):
 
     def on_mount(self) -> None:
         self.set_interval(POLL_EVERY, self.look)
+        if self.notes:
+            self.notify("\n".join(self.notes), title="The data", timeout=15, markup=False)
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
             # Where the platform has none of these, or in another thread, the default stands.

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _screen(arguments: Sequence[str]) -> int:
     parser.add_argument("--paused", action="store_true", help="wait before the first step")
     parser.add_argument("--fast", action="store_true", help="train at full speed instead of one that eyes can follow")
     options = parser.parse_args(arguments)
-    experiment, hyperparameters = _experiment(options)
+    experiment, hyperparameters, notes = _experiment(options)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refused("this is not a terminal: use nn-debug run to train without the screen")
     size = os.get_terminal_size()
@@ -91,7 +92,7 @@ def _screen(arguments: Sequence[str]) -> int:
     if not options.paused:
         worker.send(Run())
     try:
-        return NNDebugApp(worker).run() or OK
+        return NNDebugApp(worker, notes).run() or OK
     finally:
         worker.close()
 
@@ -102,9 +103,11 @@ def _run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.epochs is not None:
         options.set.append(f"epochs={options.epochs}")
-    experiment, hyperparameters = _experiment(options)
+    experiment, hyperparameters, notes = _experiment(options)
     from .headless import run
 
+    for note in notes:
+        print(note)
     return run(experiment, hyperparameters)
 
 
@@ -123,7 +126,25 @@ def _parser(prog: str, description: str) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", nargs="?", metavar="EXPERIMENT.py", help="a Python file that defines an Experiment")
-    parser.add_argument("--data", metavar="NAME", help="train on a data set that ships (default: digits)")
+    parser.add_argument(
+        "--data",
+        metavar="NAME|FILE",
+        help="train on a data set that ships (default: digits), or on a table of your own (CSV, TSV or NPZ)",
+    )
+    parser.add_argument("--target", metavar="COLUMN", help="the column of your table to predict (default: the last)")
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="leave out a column of your table; may be repeated",
+    )
+    parser.add_argument(
+        "--missing",
+        choices=("error", "mean", "drop"),
+        default="error",
+        help="rows of your table with missing values: refuse them, fill in the column's mean, or leave them out",
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -147,23 +168,34 @@ def _version() -> str:
     return __version__
 
 
-def _experiment(options: argparse.Namespace) -> tuple[Experiment, Hyperparameters]:
-    """What to train, and where it starts, from the command line."""
-    from tinygrad_nn.data import registry
+def _experiment(options: argparse.Namespace) -> tuple[Experiment, Hyperparameters, tuple[str, ...]]:
+    """What to train, where it starts, and what was done to the data, from the command line."""
+    from tinygrad_nn.data import read_table, registry
     from tinygrad_nn.training import Experiment
     from tinygrad_nn.training.files import ExperimentError, load_experiment
 
     try:
         if options.file is not None and options.data is not None:
             raise Refused("give an experiment file or --data, not both")
+        name = options.data or "digits"
+        notes: tuple[str, ...] = ()
+        is_table = (
+            options.data is not None and (Path(name).suffix or Path(name).exists()) and name not in registry.names()
+        )
+        if not is_table and (options.target is not None or options.ignore or options.missing != "error"):
+            raise Refused("--target, --ignore and --missing are for a table of your own: give its file as --data")
         if options.file is not None:
             experiment = load_experiment(options.file)
+        elif is_table:
+            table, report = read_table(name, options.target, ignore=options.ignore, missing=options.missing)
+            experiment, notes = Experiment(table), report.lines
         else:
-            name = options.data or "digits"
             registry.describe(name)  # an unknown name is refused here, before anything starts
             experiment = Experiment(name)
-        return experiment, experiment.hyperparameters.updated(options.set)
-    except (ValueError, ExperimentError) as error:
+        return experiment, experiment.hyperparameters.updated(options.set), notes
+    except OSError as error:
+        raise Refused(f"{name}: {error.strerror or error}") from None
+    except (ValueError, ImportError, ExperimentError) as error:
         raise Refused(str(error)) from None
 
 

@@ -61,7 +61,7 @@ def test_what_a_dataset_refuses():
         ({"x": nan}, "row 2, column 'b' is nan"),
         ({"y": np.array([0, 1, 2])}, "there are names for 0 to 1"),
         ({"y": np.array([0.0, 1, 1])}, "classes must be integers"),
-        ({"y": inf, "task": "regression"}, "target of row 2 is inf"),
+        ({"y": inf, "task": "regression", "target_names": ("t",)}, "row 2, target column 't' is inf"),
     ]:
         with pytest.raises(ValueError, match=message):
             Dataset(**{**good, **change})
@@ -261,7 +261,7 @@ def test_a_saved_place_goes_on_as_if_nothing_had_happened(before):
 
 def test_what_batches_refuse():
     x = np.zeros((4, 1))
-    with pytest.raises(ValueError, match="batch_size must be at least 1, not 0"):
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1, not 0"):
         Batches((x, np.zeros(4)), 0, rng())
     with pytest.raises(ValueError, match="4 examples and 3 targets"):
         Batches((x, np.zeros(3)), 2, rng())

@@ -15,7 +15,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinygrad_nn import Tensor, ops
+from tinygrad_nn import Primitive, Tensor, ops
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -67,10 +67,13 @@ def _laid_out(x: Any, layout: str, dtype: Any) -> Any:
 @st.composite
 def cases(draw: st.DrawFn, name: str) -> Case:
     """Cases of a primitive: its own, or for one that has none, those of an elementwise function."""
-    vjps = ops.TABLE[name].vjps
-    inputs, attrs = draw(CASES[name] if name in CASES else elementwise(*[INSIDE] * len(vjps)))
+    inputs, attrs = draw(CASES[name] if name in CASES else elementwise(*[INSIDE] * _arity(ops.TABLE[name])))
     layouts = tuple(draw(st.sampled_from(sorted(LAYOUTS))) for _ in inputs)
     return Case(name, inputs, attrs, layouts)
+
+
+def _arity(primitive: Primitive) -> int:
+    return 2 if isinstance(primitive.vjps, ops.EachInput) else len(primitive.vjps)
 
 
 # --- values

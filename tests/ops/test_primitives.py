@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.ops.strategies import CASES, cases
+from tests.ops.strategies import CASES, Case, cases
 from tinygrad_nn import Tensor, grad
-from tinygrad_nn.ops import TABLE
-from tinygrad_nn.testing import gradcheck, gradgradcheck
+from tinygrad_nn.ops import TABLE, EachInput, Primitive
+from tinygrad_nn.testing import GradcheckError, gradcheck, gradgradcheck
 
 every_primitive = pytest.mark.parametrize("name", sorted(TABLE))
 
@@ -102,3 +102,24 @@ def test_first_derivative(name: str, data: st.DataObject) -> None:
 def test_second_derivative(name: str, data: st.DataObject) -> None:
     case = data.draw(cases(name))
     gradgradcheck(case, case.tensors())
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        Primitive("planted", np.reciprocal, lambda g, y, x: g * y * y),
+        Primitive("planted", np.hypot, lambda g, y, a, b: g * a / y, lambda g, y, a, b: g * a / y),
+        Primitive("planted", lambda *xs: sum(xs), EachInput(lambda i, g, y, *xs: g * (i + 1))),
+    ],
+    ids=["unary", "binary", "any number of inputs"],
+)
+def test_an_entry_of_tomorrow_is_checked_without_a_case(planted: Primitive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TABLE, "planted", planted)
+
+    @examples(30)
+    @given(cases("planted"))
+    def check(case: Case) -> None:
+        gradcheck(case, case.tensors())
+
+    with pytest.raises(GradcheckError):
+        check()

@@ -58,7 +58,7 @@ def test_looking_first_does_not_disturb_the_run():
 
 @settings(max_examples=15, deadline=None)
 @given(
-    optimizer=st.sampled_from(["sgd", "adam"]),
+    optimizer=st.sampled_from(["sgd", "rmsprop", "adagrad", "adam", "adamw"]),
     dropout=st.sampled_from([0.0, 0.3]),
     l1=st.sampled_from([0.0, 0.01]),
     batch_size=st.integers(1, 500),
@@ -186,8 +186,17 @@ def test_batch_size_dropout_momentum_and_optimizer_change_in_flight():
     assert session.optimizer.param_groups[0]["momentum"] == 0.7
     assert [m.p for m in session.model.modules() if isinstance(m, nn.Dropout)] == [0.4]
     assert session.step().batch == 2
-    session.set(optimizer="adam")
-    assert isinstance(session.optimizer, optim.Adam)
+    session.set(weight_decay=0.25)
+    assert session.optimizer.param_groups[0]["weight_decay"] == 0.25
+    for name, kind in [
+        ("rmsprop", optim.RMSprop),
+        ("adagrad", optim.Adagrad),
+        ("adamw", optim.AdamW),
+        ("adam", optim.Adam),
+    ]:
+        session.set(optimizer=name)
+        assert type(session.optimizer) is kind
+        assert session.optimizer.param_groups[0]["weight_decay"] == 0.25
     session.next()
     assert session.steps == 1 + math.ceil((400 - 64) / 10)
 

@@ -76,6 +76,50 @@ def test_bad_input_gets_one_clear_line_and_code_2(arguments, message):
     assert done.stderr.count("\n") == 1
 
 
+MESSY = """id,area,heating,new,price
+1,50.5,gas,yes,100.0
+2,61,oil,no,120.5
+3,75,gas,no,151
+4,,oil,yes,180
+""" + "".join(
+    f"{i},{40 + i},{'gas' if i % 3 else 'none'},{'yes' if i % 2 else 'no'},{80 + 2.5 * i}\n" for i in range(5, 40)
+)
+
+
+def test_a_table_of_ones_own_is_trained_on_and_what_was_done_is_said(tmp_path):
+    pytest.importorskip("pandas", reason="pandas reads the table")
+    (tmp_path / "houses.csv").write_text(MESSY)
+    table = ("run", "--data", "houses.csv", "--target", "price", "--epochs", "40")
+    done = nn_debug(*table, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "houses.csv" in done.stderr
+    assert "area" in done.stderr
+    assert "line 5" in done.stderr
+    done = nn_debug(*table, "--missing", "mean", "--ignore", "id", "--set", "lr=0.02", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "id: ignored" in done.stdout
+    assert "heating" in done.stdout
+    assert "price" in done.stdout
+    assert "regression" in done.stdout
+    assert float(done.stdout.split("R² ")[1].split()[0]) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "missing.csv"], "missing.csv: No such file"),
+        (["--data", "digits", "--target", "x"], "are for a table of your own"),
+        (["--data", "odd.xyz"], "odd.xyz"),
+    ],
+)
+def test_a_table_that_cannot_be_used_gets_one_line(arguments, message, tmp_path):
+    (tmp_path / "odd.xyz").write_text("a,b\n1,2\n")
+    done = nn_debug("run", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def written(folder: Path, text: str) -> str:
     (folder / "mine.py").write_text(text)
     return "mine.py"

@@ -1,4 +1,4 @@
-"""Data: sets that ship or are generated, splitting, scaling, batches. NumPy arrays throughout."""
+"""Data: sets that ship or are generated, tables of one's own, splitting, scaling, batches. NumPy arrays throughout."""
 
 from . import registry
 from .batches import Batches
@@ -7,12 +7,14 @@ from .generated import make_circle, make_gaussians, make_moons, make_spiral, mak
 from .loaders import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from .scaling import MinMaxScaler, StandardScaler
 from .split import train_validation_split
+from .table import TableReport, read_table
 
 __all__ = [
     "Batches",
     "Dataset",
     "MinMaxScaler",
     "StandardScaler",
+    "TableReport",
     "Task",
     "load_breast_cancer",
     "load_diabetes",
@@ -24,6 +26,7 @@ __all__ = [
     "make_moons",
     "make_spiral",
     "make_xor",
+    "read_table",
     "registry",
     "train_validation_split",
 ]

@@ -111,7 +111,7 @@ class Batches:
         ValueError, and nothing is changed: a state of another number of examples, or one that is no place in
         an epoch.
         """
-        order, seen, position = np.array(state["order"]), int(state["seen"]), int(state["position"])
+        order, seen, position = np.array(state["order"], np.intp), int(state["seen"]), int(state["position"])
         n = len(self.x)
         if len(order) != n:
             raise ValueError(f"the state is of {len(order)} examples, there are {n}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 
 from numpy.random import Generator
@@ -10,6 +9,7 @@ from numpy.random import Generator
 from .dataset import Dataset
 from .generated import make_circle, make_gaussians, make_moons, make_spiral, make_xor
 from .loaders import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from .names import unknown
 
 SHIPPED: dict[str, tuple[Callable[[], Dataset], str]] = {
     "digits": (load_digits, "handwritten digits, 1,797 images of 8x8 pixels, ten classes"),
@@ -54,6 +54,4 @@ def load(name: str, *, rng: Generator, n_samples: int | None = None, noise: floa
 
 def _known(name: str) -> None:
     if name not in names():
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise ValueError(f"there is no data set {name!r}: {hint}They are {', '.join(names())}")
+        raise unknown("data set", name, names())

@@ -60,3 +60,32 @@ class Adam(Optimizer):
         np.divide(m, scratch, scratch)
         scratch *= settings["lr"] * root * (1 - beta1) / (1 - beta1**step)
         data -= scratch
+
+
+class AdamW(Adam):
+    """Adam with the weight decay taken out of the gradient: w -= lr · weight_decay · w besides Adam's own step.
+
+    Loshchilov & Hutter 2019, algorithm 2: the decay is the same for every weight, whatever its gradients were.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    def update(
+        self,
+        settings: Mapping[str, Any],
+        data: Array,
+        grad: Array,
+        state: Mapping[str, Array],
+        step: int,
+        scratch: Array,
+    ) -> None:
+        data *= 1 - settings["lr"] * settings["weight_decay"]
+        super().update({**settings, "weight_decay": 0.0}, data, grad, state, step, scratch)

@@ -115,9 +115,17 @@ class Experiment:
 
     def optimizer(self, hp: Hyperparameters, parameters: Iterable[Tensor]) -> optim.Optimizer:
         """The optimiser over the model's parameters; its learning rate follows `hp.lr` and `hp.lr_decay`."""
-        if hp.optimizer == "sgd":
-            return optim.SGD(parameters, lr=hp.lr, momentum=hp.momentum)
-        return optim.Adam(parameters, lr=hp.lr)
+        lr, decay = hp.lr, hp.weight_decay
+        match hp.optimizer:
+            case "sgd":
+                return optim.SGD(parameters, lr, momentum=hp.momentum, weight_decay=decay)
+            case "rmsprop":
+                return optim.RMSprop(parameters, lr, momentum=hp.momentum, weight_decay=decay)
+            case "adagrad":
+                return optim.Adagrad(parameters, lr, weight_decay=decay)
+            case "adamw":
+                return optim.AdamW(parameters, lr, weight_decay=decay)
+        return optim.Adam(parameters, lr, weight_decay=decay)
 
 
 def outputs(train: Dataset) -> int:

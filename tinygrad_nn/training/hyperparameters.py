@@ -137,9 +137,10 @@ class Hyperparameters:
         "adam",
         "optimizer",
         "choice",
-        "The rule that turns gradients into steps. Adam scales each weight's step by its own gradient's size; "
-        "SGD takes the gradient as it is, with momentum if that is set.",
-        choices=("sgd", "adam"),
+        "The rule that turns gradients into steps. SGD takes the gradient as it is, with momentum if that is set; the "
+        "others scale each weight's step by the size of its own gradients: over all steps (Adagrad), lately (RMSprop), "
+        "lately and with momentum of its own (Adam; AdamW shrinks the weights besides, by its weight decay).",
+        choices=("sgd", "rmsprop", "adagrad", "adam", "adamw"),
         in_flight=True,
     )
     lr: float = knob(
@@ -184,7 +185,8 @@ class Hyperparameters:
         0.9,
         "momentum",
         "number",
-        "The share of the last step that SGD carries on with, so that steady directions add up. Adam has its own.",
+        "The share of the last step that SGD and RMSprop carry on with, so that steady directions add up. "
+        "Adam has its own.",
         low=0,
         high=1,
         open_high=True,
@@ -264,6 +266,15 @@ class Hyperparameters:
         "What brings each hidden layer's inputs to its activation to mean 0 and variance 1: the batch, feature by "
         "feature; the layer, example by example; or nothing.",
         choices=("none", "batch", "layer"),
+    )
+    weight_decay: float = knob(
+        0.0,
+        "weight decay",
+        "number",
+        "How strongly each parameter is pulled to 0 by the optimiser itself: its own L2, on biases too.",
+        low=0,
+        high=1000,
+        in_flight=True,
     )
     dropout: float = knob(
         0.0,

@@ -195,10 +195,10 @@ class Session:
         self.hyperparameters = new
         if "optimizer" in different:
             self._set_optimizer(new)
-        if "momentum" in different:
+        for name in {"momentum", "weight_decay"} & set(different):
             for group in self.optimizer.param_groups:
-                if "momentum" in group:
-                    group["momentum"] = new.momentum
+                if name in group:
+                    group[name] = getattr(new, name)
         if "batch_size" in different:
             self.batches.batch_size = new.batch_size
         if "dropout" in different:

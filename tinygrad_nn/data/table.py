@@ -1,0 +1,271 @@
+"""Tables of one's own: a CSV, TSV or NPZ file as a `Dataset`, with a report of all that was decided on the way."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Collection
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from .cells import MANY, SEPARATORS, numbers_or_texts, read_cells
+from .dataset import Array, Dataset, Task
+from .names import unknown
+
+Missing: TypeAlias = Literal["error", "mean", "drop"]
+SHOWN = 12  # columns or lines that a report names one by one
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """What was done to make a data set of a table, a decision a line, in plain words."""
+
+    lines: tuple[str, ...]
+
+
+def read_table(
+    path: str | PathLike[str],
+    target: str | None = None,
+    *,
+    task: Task | None = None,
+    ignore: Collection[str] = (),
+    missing: Missing = "error",
+) -> tuple[Dataset, TableReport]:
+    """The table in a file, and a report of what was made of it.
+
+        data, report = read_table("wine.csv", target="quality")
+
+    CSV and TSV (`.csv`, `.tsv`, `.tab`, `.txt`; UTF-8, a header, parted by commas, tabs or semicolons) need pandas.
+    Columns of numbers stay as they are; booleans and texts become one-hot, a feature `column=value` for each value.
+    `target` is the column to predict, the last one unless named. `ignore` names columns to leave out. A missing value
+    is an empty cell or one of NA, N/A, NaN, null and ?; `missing="drop"` leaves its row out, `missing="mean"` gives it
+    the mean of its column over all rows (not for texts, and not for the target).
+
+    NPZ: an array `x` or `X` (n_samples, ...), flattened to (n_samples, n_features), and an array `y` (or as `target`
+    says) of shape (n_samples,), or (n_samples, n_targets) for a regression.
+
+    The target is classes if it is text or boolean, or whole numbers of which there are 2, or at most 20 that are at
+    most 5 % of the rows; otherwise it is a regression. `task` says it instead. Classes are numbered in sorted order.
+
+    ValueError: what cannot be read in one way only, with the line and the column where there is one; among it a text
+    column of more than 20 distinct values that are more than half of its rows: an identifier. OSError: no such file.
+    ImportError: a CSV or TSV file without pandas.
+    """
+    file = Path(path)
+    ignore = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    if task not in (None, "classification", "regression"):
+        raise ValueError(f"task must be 'classification' or 'regression', not {task!r}")
+    if missing not in ("error", "mean", "drop"):
+        raise ValueError(f"missing must be 'error', 'mean' or 'drop', not {missing!r}")
+    match file.suffix.lower():
+        case ".npz":
+            if ignore or missing != "error":
+                raise ValueError("ignore= and missing= are for CSV and TSV files, not for NPZ")
+            return _from_npz(file, target, task)
+        case ".csv" | ".tsv" | ".tab" | ".txt":
+            return _from_cells(file, target, task, ignore, missing)
+    raise ValueError(f"{file.name} is not a CSV, TSV or NPZ file by its ending")
+
+
+def _from_cells(
+    file: Path, target: str | None, task: Task | None, ignore: tuple[str, ...], missing: Missing
+) -> tuple[Dataset, TableReport]:
+    frame, separator = read_cells(file)
+    for name in (*ignore, *(() if target is None else (target,))):
+        if name not in frame.columns:
+            raise unknown("column", name, frame.columns, f"in {file.name}")
+    if target in ignore:
+        raise ValueError(f"{target!r} is the target and in ignore=: it cannot be both")
+    lines = [f"{file.name}: {len(frame)} rows, {len(frame.columns)} columns parted by {SEPARATORS[separator]}"]
+    lines += [f"{name}: ignored" for name in dict.fromkeys(ignore)]
+    frame = frame.drop(columns=list(ignore))
+    if len(frame.columns) < 2:
+        raise ValueError(
+            f"{file.name} has {_counted(len(frame.columns), 'column')} to use: it takes a feature and a target"
+        )
+    by_default = "" if target is not None else " (the last column)"
+    target = frame.columns[-1] if target is None else target
+    frame = _settle_missing(file, frame, target, missing, lines)
+
+    values = {name: numbers_or_texts(file, frame[name]) for name in frame.columns}
+    y, target_names, task = _target(f"{file.name}, column {target!r}", target, values.pop(target), task)
+    lines.append(f"{target}: target{by_default}, {_task_in_words(task, target_names)}")
+    features: dict[str, Array] = {}
+    numbers = [name for name, column in values.items() if column.dtype != object]
+    if numbers:
+        lines.append(f"numbers: {_listed(numbers)}")
+    for name, column in values.items():
+        made = {name: _filled(name, column, lines)} if name in numbers else _one_hot(file, name, column, lines)
+        for feature in made:
+            if feature in features:
+                raise ValueError(f"{file.name}: two features would be called {feature!r}: rename column {name!r}")
+        features |= made
+    x = np.stack(list(features.values()), axis=1)
+    return _dataset(file, x, y, tuple(features), target_names, task), TableReport(tuple(lines))
+
+
+def _settle_missing(file: Path, frame: Any, target: str, missing: Missing, lines: list[str]) -> Any:
+    """The frame without the rows that cannot stay. What is left missing is a number to be filled with a mean."""
+    absent = frame.isna().to_numpy()
+    rows, columns = np.nonzero(absent)
+    if not len(rows):
+        return frame
+    if missing == "drop":
+        gone = absent.any(axis=1)
+        if gone.all():
+            raise ValueError(f"{file.name}: every row has a missing value: with missing='drop' none is left")
+        lines.append(
+            f"dropped {_counted(gone.sum(), 'row')} with missing values: in the file, line {_listed(frame.index[gone])}"
+        )
+        return frame[~gone]
+    where = f"{file.name}, line {frame.index[rows[0]]}, column {frame.columns[columns[0]]!r}"
+    if missing == "error":
+        more = f" (one of {len(rows)} in the table)" if len(rows) > 1 else ""
+        raise ValueError(f"{where}: the value is missing{more}: give missing='mean' or 'drop'")
+    for row, column in zip(rows, columns, strict=True):
+        name = frame.columns[column]
+        where = f"{file.name}, line {frame.index[row]}, column {name!r}"
+        if name == target:
+            raise ValueError(f"{where}: the target is missing, and a mean would be made up: give missing='drop'")
+        if numbers_or_texts(file, frame[name]).dtype == object:
+            raise ValueError(f"{where}: the value is missing, and texts have no mean: give missing='drop'")
+    return frame
+
+
+def _filled(name: str, column: Array, lines: list[str]) -> Array:
+    absent = np.isnan(column)
+    if not absent.any():
+        return column
+    mean = column[~absent].mean()
+    lines.append(f"{name}: {_counted(absent.sum(), 'missing value')} filled with the mean, {mean:.6g}")
+    return np.where(absent, mean, column)
+
+
+def _one_hot(file: Path, name: str, column: Array, lines: list[str]) -> dict[str, Array]:
+    distinct = sorted(set(column))
+    if _too_many(len(distinct), len(column)):
+        raise ValueError(
+            f"{file.name}, column {name!r} is text with {len(distinct)} distinct values in {len(column)} rows, "
+            f"as an identifier has: list it in ignore= to leave it out"
+        )
+    lines.append(f"{name}: one-hot, {_counted(len(distinct), 'value')}")
+    return {f"{name}={value}": (column == value).astype(float) for value in distinct}
+
+
+def _from_npz(file: Path, target: str | None, task: Task | None) -> tuple[Dataset, TableReport]:
+    try:
+        # Opened here, for NumPy leaves a file open that is no archive.
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
+            if isinstance(archive, np.ndarray):
+                raise ValueError(f"{file.name} is a single array (NPY), not an NPZ archive of x and y")
+            x_name = "X" if "X" in archive.files and "x" not in archive.files else "x"
+            y_name = "y" if target is None else target
+            for name in (x_name, y_name):
+                if name not in archive.files:
+                    raise unknown("array", name, archive.files, f"in {file.name}")
+            x, y = (_plain(file, archive, name) for name in (x_name, y_name))
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(f"{file.name} is not an NPZ archive that can be read: {error}") from error
+    for name, array, least in ((x_name, x, 2), (y_name, y, 1)):
+        if array.ndim < least or not array.size:
+            raise ValueError(
+                f"{file.name}, array {name!r} must have {least} or more axes and values, not {array.shape}"
+            )
+    if x.dtype.kind not in "biuf":
+        raise ValueError(f"{file.name}, array {x_name!r} must hold numbers, not {x.dtype}")
+    rows = x.reshape(len(x), -1)
+    lines = [f"{file.name}: {len(rows)} rows, {_counted(rows.shape[1], 'feature')} in {x_name} of shape {x.shape}"]
+    y, target_names, task = _target(f"{file.name}, array {y_name!r}", y_name, y, task)
+    lines.append(f"{y_name}: target, {_task_in_words(task, target_names)}")
+    names = tuple(f"x{column + 1}" for column in range(rows.shape[1]))
+    data = _dataset(file, rows, y, names, target_names, task, x.shape[1:] if x.ndim > 2 else None)
+    return data, TableReport(tuple(lines))
+
+
+def _plain(file: Path, archive: Any, name: str) -> Array:
+    try:
+        return np.asarray(archive[name])
+    except ValueError as error:
+        raise ValueError(f"{file.name}, array {name!r} cannot be read: {error}") from error
+
+
+def _target(where: str, name: str, values: Array, task: Task | None) -> tuple[Array, tuple[str, ...], Task]:
+    """`y`, its names and the task, from the values of a target: numbers, booleans or texts."""
+    if values.dtype.kind not in "biufUO":
+        raise ValueError(f"{where} must hold numbers, booleans or texts, not {values.dtype}")
+    is_number = values.dtype.kind in "iuf"
+    if is_number and not np.isfinite(values).all():
+        place = np.argwhere(~np.isfinite(values))[0]
+        raise ValueError(f"{where}: row {place[0]} is {values[tuple(place)]}, not a finite number")
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim > 1:
+        if values.ndim > 2 or not is_number or task == "classification":
+            raise ValueError(f"{where} has shape {values.shape}: classes must be (n_samples,), one for each example")
+        names = tuple(f"{name}{column + 1}" for column in range(values.shape[1]))
+        return _float32(where, values), names, "regression"
+
+    distinct, classes = np.unique(values, return_inverse=True)
+    if len(distinct) < 2:
+        raise ValueError(f"{where} is {distinct[0]!s} in every row: there is nothing to learn")
+    whole = is_number and bool((distinct == np.floor(distinct)).all())
+    if task is None:
+        few = len(distinct) == 2 or len(distinct) <= min(20, 0.05 * len(values))
+        task = "classification" if not is_number or (whole and few) else "regression"
+    if task == "regression":
+        if values.dtype.kind in "UO":
+            raise ValueError(f"{where} is text ({distinct[0]!r}, ...): a regression needs numbers")
+        return _float32(where, values), (name,), "regression"
+    if _too_many(len(distinct), len(values)):
+        raise ValueError(f"{where} has {len(distinct)} distinct values in {len(values)} rows: too many for classes")
+    return classes.astype(np.int64), tuple(str(int(v)) if whole else str(v) for v in distinct), "classification"
+
+
+def _float32(where: str, values: Array) -> Array:
+    if values.dtype.kind == "f" and np.abs(values).max() > np.finfo(np.float32).max:
+        raise ValueError(f"{where}: {values.flat[np.abs(values).argmax()]} is beyond float32: change its unit")
+    return values.astype(np.float32)
+
+
+def _dataset(
+    file: Path,
+    x: Array,
+    y: Array,
+    feature_names: tuple[str, ...],
+    target_names: tuple[str, ...],
+    task: Task,
+    image_shape: tuple[int, ...] | None = None,
+) -> Dataset:
+    return Dataset(
+        name=file.stem,
+        x=_float32(f"{file.name}, a feature", x),
+        y=y,
+        feature_names=feature_names,
+        target_names=target_names,
+        task=task,
+        description=f"{len(x)} rows, {_counted(len(feature_names), 'feature')}, {_task_in_words(task, target_names)}",
+        source=file.name,
+        image_shape=image_shape,
+    )
+
+
+def _too_many(distinct: int, rows: int) -> bool:
+    return distinct > MANY and distinct > rows / 2
+
+
+def _task_in_words(task: Task, target_names: tuple[str, ...]) -> str:
+    if task == "classification":
+        return f"classification with {len(target_names)} classes"
+    return "regression" if len(target_names) == 1 else f"regression with {len(target_names)} targets"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _listed(things: Collection[Any]) -> str:
+    shown = [str(thing) for thing in things][:SHOWN]
+    return ", ".join(shown) + (f" and {len(things) - SHOWN} more" if len(things) > SHOWN else "")
