@@ -211,6 +211,18 @@ async def test_every_action_exists_and_is_in_the_palette():
             assert action.help in commands
 
 
+async def test_more_layers_than_there_is_room_for_scroll_and_say_so():
+    async with driven((80, 24), hp=HP.replace(hidden=(3,) * 12)) as d:
+        table = d.app.main.query_one(LayersTable)
+        assert str(table.border_subtitle).endswith("of 13")
+        assert str(table.border_subtitle).startswith("1–")
+        await d.press("1", "end")
+        assert "13" in d.text("#layers").splitlines()[-1]
+        assert not str(table.border_subtitle).startswith("1–")
+        await d.pilot.resize_terminal(120, 80)
+        await d.until(lambda: table.border_subtitle == "")
+
+
 async def test_the_pace_changes_by_key():
     async with driven() as d:
         assert d.now.pace == PACE

@@ -47,6 +47,7 @@ class LayersTable(Chart, can_focus=True):
         self.snapshot = snapshot
         self.columns = columns
         self.selected = min(self.selected, max(len(snapshot.layers) - 1, 0))
+        self._scroll()
         self.redraw()
 
     def action_select(self, by: int) -> None:
@@ -62,8 +63,18 @@ class LayersTable(Chart, can_focus=True):
         if self.snapshot is None or not self.snapshot.layers:
             return
         self.selected = min(max(index, 0), len(self.snapshot.layers) - 1)
+        self._scroll()
         self.redraw()
         self.post_message(self.Selected(self.selected))
+
+    def on_resize(self) -> None:
+        self._scroll()
+
+    def _scroll(self) -> None:
+        """Keep the selected layer in sight, and say so when there are more than are seen."""
+        rows, count = max(self.size.height - 1, 1), len(self.snapshot.layers) if self.snapshot else 0
+        self._top = max(min(max(self._top, self.selected - rows + 1), self.selected, count - rows), 0)
+        self.border_subtitle = f"{self._top + 1}–{self._top + rows} of {count}" if count > rows else ""
 
     def draw(self, canvas: Canvas) -> None:
         width, height = canvas.region.size
@@ -72,7 +83,6 @@ class LayersTable(Chart, can_focus=True):
             return
         layers = self.snapshot.layers
         rows = max(height - 1, 1)
-        self._top = min(max(self._top, self.selected - rows + 1), self.selected, max(len(layers) - rows, 0))
         history = self.columns.gradients
         low, high = self.columns.gradient_range
         label_width = max(len("layer"), *(len(x.label) for x in layers))
