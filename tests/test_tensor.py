@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from tinygrad_nn import Tensor, tensor
+from tinygrad_nn import Tensor, ops, tensor
 from tinygrad_nn.nn import Parameter
 
 
@@ -171,3 +171,43 @@ def test_a_parameter_is_a_tensor_and_its_results_are_plain():
     p = Parameter(np.ones(2))
     assert type(p * 2) is Tensor
     assert p.requires_grad
+
+
+def test_lists_beside_a_tensor_are_numbers_without_a_dtype_of_their_own():
+    x = Tensor([1.0, 2.0])
+    for y in (x * [0.5, 2.0], [0.5, 2.0] + x, x / [[1, 2]], x @ [[1.0], [2.0]], ops.maximum(x, [1.5, 1.5])):
+        assert y.dtype == np.float32
+
+
+def test_bounds_change_no_dtype():
+    assert Tensor([1, 7]).clip(max=5).dtype == Tensor([1, 7]).dtype
+    assert Tensor([1, 7]).clip(max=5).data.tolist() == [1, 5]
+    for dtype in (np.float16, np.float32, np.float64):
+        assert Tensor(np.ones(2, dtype)).clip(np.float64(0), np.float64(2)).dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64, np.float32, bool])
+def test_the_smallest_of_any_dtype(dtype):
+    x = np.array([0, 1, np.iinfo(dtype).min if np.dtype(dtype).kind in "iu" else 1]).astype(dtype)
+    assert Tensor(x).min().item() == x.min()
+    y = ops.minimum(Tensor(x), Tensor(x[::-1].copy()))
+    assert y.data.tolist() == np.minimum(x, x[::-1]).tolist()
+    assert y.dtype == dtype
+
+
+def test_nothing_is_selected_by_an_empty_list():
+    assert Tensor([1.0, 2.0])[[]].shape == (0,)
+    assert Tensor(np.ones((2, 3)))[:, []].shape == (2, 0)
+
+
+@pytest.mark.parametrize(("shape", "wanted"), [((1, 1), (3,)), ((1,), ()), ((2,), (3,)), ((1,), (-1,))])
+def test_broadcast_to_refuses_what_numpy_refuses(shape, wanted):
+    with pytest.raises(ValueError, match="broadcast_to of "):
+        Tensor(np.ones(shape)).broadcast_to(wanted)
+
+
+def test_a_refusal_of_numpy_names_the_operation_and_the_shapes():
+    whole = Tensor(np.ones((2, 3), int))
+    for call in (lambda: ops.linear(whole, whole, Tensor(np.ones(2))), lambda: -Tensor([True]), lambda: whole.sum(5)):
+        with pytest.raises((TypeError, ValueError), match=r"^(linear|neg|sum) of \("):
+            call()

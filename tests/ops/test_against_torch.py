@@ -217,6 +217,11 @@ COMPOSED: dict[str, Pair] = {
         lambda x, y: (2 - x) / (3 + y * y) - abs(-x) ** 1.5 + 2**y - 1 / (x * x + 1),
         [(2, 3), (3,)],
     ),
+    "einsum over an axis of length 1": (
+        lambda a, b: ops.einsum("ij,ij->j", a, b),
+        lambda a, b: torch.einsum("ij,ij->j", a, b),
+        [(1, 3), (2, 3)],
+    ),
     "a diamond": (lambda x: (x * x.exp()).tanh() * x, lambda x: (x * x.exp()).tanh() * x, [(3,)]),
 }
 

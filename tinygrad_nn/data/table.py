@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from os import PathLike
@@ -156,19 +157,17 @@ def _one_hot(file: Path, name: str, column: Array, lines: list[str]) -> dict[str
 
 
 def _from_npz(file: Path, target: str | None, task: Task | None) -> tuple[Dataset, TableReport]:
-    try:
-        # Opened here, for NumPy leaves a file open that is no archive.
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray):
-                raise ValueError(f"{file.name} is a single array (NPY), not an NPZ archive of x and y")
+    with file.open("rb") as opened:
+        if not zipfile.is_zipfile(opened):
+            raise ValueError(f"{file.name} is not an NPZ archive: write it with numpy.savez(path, x=..., y=...)")
+        opened.seek(0)
+        with np.load(opened, allow_pickle=False) as archive:
             x_name = "X" if "X" in archive.files and "x" not in archive.files else "x"
             y_name = "y" if target is None else target
             for name in (x_name, y_name):
                 if name not in archive.files:
                     raise unknown("array", name, archive.files, f"in {file.name}")
             x, y = (_plain(file, archive, name) for name in (x_name, y_name))
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{file.name} is not an NPZ archive that can be read: {error}") from error
     for name, array, least in ((x_name, x, 2), (y_name, y, 1)):
         if array.ndim < least or not array.size:
             raise ValueError(
@@ -188,7 +187,7 @@ def _from_npz(file: Path, target: str | None, task: Task | None) -> tuple[Datase
 def _plain(file: Path, archive: Any, name: str) -> Array:
     try:
         return np.asarray(archive[name])
-    except ValueError as error:
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{file.name}, array {name!r} cannot be read: {error}") from error
 
 
