@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinygrad_nn import AnomalyError, Tensor, detect_anomaly, nn
-from tinygrad_nn.tensor import mode
+from tinygrad_nn.node import mode
 
 
 @pytest.fixture(autouse=True)

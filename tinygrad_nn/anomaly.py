@@ -16,8 +16,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from .node import Array, Node, mode
 from .ops.primitive import Primitive
-from .tensor import Array, Node, Tensor, mode
+from .tensor import Tensor
 
 OWN = str(Path(__file__).resolve().parent)
 

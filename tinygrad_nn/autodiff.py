@@ -17,7 +17,8 @@ import numpy as np
 from numpy import asarray, ndarray
 from numpy.typing import ArrayLike
 
-from .tensor import Array, Leaf, Node, Tensor, as_array, mode, wrap, writes, written_since
+from .node import Array, Leaf, Node, mode, writes, written_since
+from .tensor import Tensor, as_array, wrap
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -1,94 +1,28 @@
 """Tensor: an array that remembers how it was made.
 
 An operation on tensors that need gradients leaves a `Node` behind: which primitive ran, on which
-arrays, and the nodes that made those. That is the whole graph; `autodiff` walks it backwards. A node
-holds arrays and older nodes, never a Tensor and never its own result's Tensor, so the graph has no
-reference cycles and goes away with the last tensor that needs it.
+arrays, and the nodes that made those. That is the whole graph; `autodiff` walks it backwards.
 """
 
 from __future__ import annotations
 
 import math
-import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from collections.abc import Iterator, Sequence
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
-if TYPE_CHECKING:
-    from .ops.primitive import Primitive
+from .node import Array, Handle, Hook, Leaf, Node, note_write
 
-Array: TypeAlias = NDArray[Any]
 Scalar: TypeAlias = float | int | bool
 Operand: TypeAlias = "Tensor | Array | Scalar"
 Axis: TypeAlias = int | tuple[int, ...] | None
-Hook: TypeAlias = "Callable[[Tensor], Tensor | None]"
 
-Watch: TypeAlias = "Callable[[Primitive, Sequence[Any], dict[str, Any], Tensor], None]"
 
 DEFAULT_DTYPE = np.dtype(np.float32)
-
-
-class Mode(threading.local):
-    """What operations of this thread do besides computing: record a graph, and tell an observer."""
-
-    grad_enabled: bool = True
-    watch: Watch | None = None  # sees every operation on Tensors
-    watch_gradient: Callable[[Node, int, Any], None] | None = None  # sees every gradient a rule gives
-
-
-mode = Mode()
-clock = count(1).__next__  # orders nodes, and in-place writes among them
-
-
-class Leaf:
-    """Where a gradient arrives: the node of a tensor that the user made with `requires_grad=True`."""
-
-    __slots__ = ("hooks", "variable")
-
-    def __init__(self, variable: Tensor) -> None:
-        self.variable = weakref.ref(variable)  # weak, or tensor and leaf would be a cycle
-        self.hooks: dict[int, Hook] | None = None
-
-
-class Node:
-    """One operation that ran: `output = primitive(*arrays, **attrs)`.
-
-    `parents[i]` is the node that made `arrays[i]`, or None where no gradient goes. `arrays` is None
-    once a backward pass has used the node and freed it.
-    """
-
-    __slots__ = ("__weakref__", "arrays", "attrs", "hooks", "order", "output", "parents", "primitive")
-
-    def __init__(
-        self,
-        primitive: Primitive,
-        arrays: Sequence[Any],
-        parents: Sequence[Node | Leaf | None],
-        attrs: dict[str, Any],
-        output: Array,
-    ) -> None:
-        self.primitive = primitive
-        self.arrays: Sequence[Any] | None = arrays
-        self.parents = parents
-        self.attrs = attrs
-        self.output: Array | None = output
-        self.order = clock()
-        self.hooks: dict[int, Hook] | None = None
-
-
-class Handle:
-    """What registering a hook returns: `remove()` takes it off again."""
-
-    def __init__(self, hooks: dict[int, Hook]) -> None:
-        self._hooks = hooks
-
-    def remove(self) -> None:
-        self._hooks.pop(id(self), None)
 
 
 class Tensor:
@@ -575,49 +509,6 @@ def _index(index: Any) -> Index | tuple[Index, ...]:
     if isinstance(index, Tensor):
         return index.data
     return np.asarray(index) if isinstance(index, list) else index
-
-
-# --- in-place writes
-
-
-class Writes:
-    """Which memory the library has changed in place, and when by the clock that also orders the nodes."""
-
-    __slots__ = ("latest", "times")
-
-    def __init__(self) -> None:
-        self.latest = 0
-        self.times: dict[int, tuple[weakref.ref[Array], int]] = {}
-
-
-writes = Writes()
-
-
-def _buffer(array: Array) -> Array:
-    """The array whose memory this one looks into."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
-def note_write(array: Array) -> None:
-    """Remember that the library has just changed `array`'s memory in place."""
-    buffer = _buffer(array)
-    key = id(buffer)
-    known = writes.times.get(key)
-    reference = known[0] if known else weakref.ref(buffer, lambda _, key=key: writes.times.pop(key, None))  # type: ignore[misc]
-    writes.latest = clock()
-    writes.times[key] = (reference, writes.latest)
-
-
-def written_since(node: Node) -> Array | None:
-    """An array that `node` saved and that the library has changed since, or None."""
-    for array in (*(node.arrays or ()), node.output):
-        if isinstance(array, np.ndarray):
-            known = writes.times.get(id(_buffer(array)))
-            if known is not None and known[1] > node.order:
-                return array
-    return None
 
 
 # The one circle among the files: Tensor's operators are the primitives of `ops`, whose results are

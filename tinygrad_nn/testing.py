@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .autodiff import enable_grad, grad
-from .tensor import Array, Tensor
+from .node import Array
+from .tensor import Tensor
 
 Function: TypeAlias = Callable[..., "Tensor | Sequence[Tensor]"]
 

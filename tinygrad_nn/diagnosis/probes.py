@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..nn import Linear, Module
+from ..node import Array, mode
 from ..ops import Primitive
-from ..tensor import Array, Tensor, mode
+from ..tensor import Tensor
 from .records import Histogram, LayerRecord
 
 BINS = 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..tensor import Array
+from ..node import Array
 
 
 @dataclass(frozen=True, eq=False, slots=True)

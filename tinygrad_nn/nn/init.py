@@ -13,7 +13,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
-from ..tensor import Tensor, note_write
+from ..node import note_write
+from ..tensor import Tensor
 
 
 def _fill(tensor: Tensor, values: ArrayLike) -> Tensor:

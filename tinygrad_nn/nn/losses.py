@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import ops
-from ..tensor import Array, Tensor, as_array
+from ..node import Array
+from ..tensor import Tensor, as_array
 from .module import Module
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..tensor import Array, Tensor, as_array, note_write
+from ..node import Array, note_write
+from ..tensor import Tensor, as_array
 
 T = TypeVar("T")
 ForwardHook: TypeAlias = Callable[[Any, tuple[Any, ...], Any], Any]

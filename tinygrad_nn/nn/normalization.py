@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..tensor import Tensor, note_write
+from ..node import note_write
+from ..tensor import Tensor
 from .module import Module, Parameter
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Array
+from ..node import Array
 from .einsum import einsum
 from .elementwise import where
 from .primitive import Primitive

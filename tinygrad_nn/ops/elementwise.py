@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Array
+from ..node import Array
 from .primitive import Primitive
 
 

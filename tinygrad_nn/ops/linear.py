@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Array, Tensor
+from ..node import Array
+from ..tensor import Tensor
 from .primitive import Primitive
 from .shape import reshape
 

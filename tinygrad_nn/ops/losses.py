@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Array, Tensor, as_array
+from ..node import Array
+from ..tensor import Tensor, as_array
 from .elementwise import exp, sigmoid
 from .primitive import Primitive
 from .reduce import log_softmax

@@ -21,7 +21,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy import asarray, ndarray
 
-from ..tensor import DEFAULT_DTYPE, Array, Node, Tensor, mode
+from ..node import Array, Node, mode
+from ..tensor import DEFAULT_DTYPE, Tensor
 
 Forward: TypeAlias = Callable[..., Any]
 Vjp: TypeAlias = Callable[..., Any]

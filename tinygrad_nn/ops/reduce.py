@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Array, Axis
+from ..node import Array
+from ..tensor import Axis
 from .elementwise import clip, div, exp, neg, sqrt
 from .primitive import Primitive
 from .shape import broadcast_to

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Array, Tensor
+from ..node import Array
+from ..tensor import Tensor
 from .primitive import EachInput, Primitive
 
 

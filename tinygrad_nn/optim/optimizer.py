@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..tensor import Array, Tensor, note_write
+from ..node import Array, note_write
+from ..tensor import Tensor
 
 ParamGroup: TypeAlias = dict[str, Any]
 Params: TypeAlias = "Iterable[Tensor] | Iterable[ParamGroup]"

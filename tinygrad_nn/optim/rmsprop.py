@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Array
+from ..node import Array
 from .optimizer import Optimizer, Params, require
 
 

@@ -25,7 +25,8 @@ from .. import nn, optim
 from ..data import Dataset, Task, registry
 from ..nn.activations import ACTIVATIONS
 from ..nn.init import INITIALISERS
-from ..tensor import Array, Tensor
+from ..node import Array
+from ..tensor import Tensor
 from .hyperparameters import Hyperparameters
 
 

@@ -20,7 +20,8 @@ from ..autodiff import no_grad
 from ..data import Batches, Dataset, MinMaxScaler, StandardScaler, train_validation_split
 from ..diagnosis import Change, EpochRecord, Finding, LayerRecord, Probe, StepRecord, diagnose
 from ..nn.penalties import l1_penalty, l2_penalty, weights
-from ..tensor import Array, Tensor
+from ..node import Array
+from ..tensor import Tensor
 from .experiment import Experiment
 from .hyperparameters import Hyperparameters, named
 
