@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tinygrad_nn import Tensor, enable_grad, grad, is_grad_enabled, no_grad
+from tinygrad_nn.node import Node, note_write
 from tinygrad_nn.ops import Primitive
-from tinygrad_nn.tensor import Node, note_write
 
 
 def leaf(*values: float) -> Tensor:
@@ -147,6 +147,13 @@ def test_hooks_see_and_replace_and_are_removed():
     w.register_hook(lambda g: g * z)
     (g,) = grad(w.sum(), z, create_graph=True)
     assert (g.item(), grad(g, z)[0].item()) == (8, 8)
+
+
+def test_a_hook_may_give_an_array():
+    x = leaf(1.0, 2.0)
+    x.register_hook(lambda g: np.array([5.0, 6.0]))
+    (x * 3).sum().backward()
+    assert x.grad.data.tolist() == [5, 6]
 
 
 def test_retain_grad():

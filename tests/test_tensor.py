@@ -175,7 +175,7 @@ def test_a_parameter_is_a_tensor_and_its_results_are_plain():
 
 def test_lists_beside_a_tensor_are_numbers_without_a_dtype_of_their_own():
     x = Tensor([1.0, 2.0])
-    for y in (x * [0.5, 2.0], [0.5, 2.0] + x, x / [[1, 2]], x @ [[1.0], [2.0]], ops.maximum(x, [1.5, 1.5])):
+    for y in (x * [0.5, 2.0], [0.5, 2.0] - x, x / [[1, 2]], x @ [[1.0], [2.0]], ops.maximum(x, [1.5, 1.5])):
         assert y.dtype == np.float32
 
 

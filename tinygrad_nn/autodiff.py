@@ -18,7 +18,7 @@ from numpy import asarray, ndarray
 from numpy.typing import ArrayLike
 
 from .node import Array, Leaf, Node, mode, writes, written_since
-from .tensor import Tensor, as_array, wrap
+from .tensor import Tensor, wrap
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,16 +39,18 @@ def backward(
     RuntimeError: nothing requires gradients, the graph was freed, or an array was changed in place
     after it was saved. ValueError: `gradient` is missing or misshapen.
     """
-    found = _walk([output], [_seed(output, gradient)], None, retain_graph or create_graph, create_graph)
+    seed = _seed(output, gradient)
+    found = _walk([output], [seed], None, retain_graph or create_graph, create_graph)
+    taken = {id(seed.data)}
     for leaf, g in found.items():
         variable = leaf.variable()  # type: ignore[union-attr]
         if variable is None:
             continue
         before = variable.grad
-        if create_graph:
-            variable.grad = g if before is None else before + g
+        if before is None:
+            variable.grad = _owned(g, taken)
         else:
-            variable.grad = wrap(_owned(g) if before is None else asarray(before.data + g), None)
+            variable.grad = before + g if create_graph else wrap(asarray(before.data + g), None)
 
 
 def grad(
@@ -76,13 +78,14 @@ def grad(
     seeds = [_seed(y, w) for y, w in zip(outputs, weights, strict=True)]
     found = _walk(outputs, seeds, {x.node for x in inputs if x.node is not None}, keep, create_graph)
     results = []
+    taken = {id(seed.data) for seed in seeds}
     for i, x in enumerate(inputs):
         g = found.get(x.node)  # type: ignore[arg-type]
         if g is None and not allow_unused:
             raise RuntimeError(f"no output depends on input {i}: pass allow_unused=True for a gradient of zeros")
         if g is None:
             g = np.zeros_like(x.data)
-        results.append(g if isinstance(g, Tensor) else wrap(_owned(g), None))
+        results.append(_owned(g, taken))
     return tuple(results)
 
 
@@ -96,15 +99,22 @@ def _seed(output: Tensor, gradient: ArrayLike | Tensor | None) -> Tensor:
                 "reduce it with .sum() or .mean(), or pass gradient="
             )
         return wrap(_ones(output.shape, output.dtype), None)
-    seed = gradient if isinstance(gradient, Tensor) else Tensor(as_array(gradient))
+    seed = gradient if isinstance(gradient, Tensor) else Tensor(np.asarray(gradient, output.dtype))
     if seed.shape != output.shape:
         raise ValueError(f"gradient has shape {seed.shape}, the output has {output.shape}")
     return seed if seed.dtype == output.dtype else seed.astype(output.dtype)
 
 
-def _owned(g: Array) -> Array:
-    """An array that nobody else looks into: gradients of leaves are changed in place by their owners."""
-    return g if g.base is None and g.flags.writeable else g.copy()
+def _owned(g: Any, taken: set[int]) -> Tensor:
+    """A gradient as a Tensor whose memory nobody else looks into: its owner may change it in place.
+
+    `taken` holds the ids of arrays that have an owner already.
+    """
+    data, node = (g.data, g.node) if isinstance(g, Tensor) else (g, None)
+    if data.base is not None or id(data) in taken or not data.flags.writeable:
+        data = data.copy()
+    taken.add(id(data))
+    return wrap(data, node)
 
 
 def _ordered(roots: Iterable[Node | Leaf]) -> list[Node]:
@@ -231,6 +241,7 @@ def _hooked(node: Node | Leaf, g: Any, create_graph: bool) -> Any:
         for hook in list((node.hooks or {}).values()):
             changed = hook(g if create_graph else wrap(g, None))
             if changed is not None:
+                changed = changed if isinstance(changed, Tensor) else Tensor(changed)
                 g = changed if create_graph else changed.data
     return g
 

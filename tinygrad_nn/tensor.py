@@ -6,7 +6,6 @@ arrays, and the nodes that made those. That is the whole graph; `autodiff` walks
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Iterator, Sequence
 from types import EllipsisType
@@ -15,7 +14,7 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .node import Array, Handle, Hook, Leaf, Node, note_write
+from .node import Array, Handle, Hook, Leaf, Node, mode, note_write
 
 Scalar: TypeAlias = float | int | bool
 Operand: TypeAlias = "Tensor | Array | Scalar"
@@ -132,7 +131,8 @@ class Tensor:
             def keep(gradient: Tensor) -> None:
                 tensor = kept()
                 if tensor is not None:
-                    tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
+                    before = tensor.grad
+                    tensor.grad = wrap(gradient.data.copy(), gradient.node) if before is None else before + gradient
 
             self.register_hook(keep)
 
@@ -299,7 +299,8 @@ class Tensor:
 
     def clip(self, min: float | None = None, max: float | None = None) -> Tensor:
         """Bounded from below and above; the gradient is 1 on the bounds themselves, as in PyTorch."""
-        return ops.clip(self, low=-math.inf if min is None else min, high=math.inf if max is None else max)
+        low, high = (bound.item() if isinstance(bound, np.generic) else bound for bound in (min, max))
+        return ops.clip(self, low=low, high=high)
 
     def softmax(self, axis: int = -1) -> Tensor:
         return ops.softmax(self, axis=axis)
@@ -411,35 +412,43 @@ class Tensor:
     def __getitem__(self, index: Any) -> Tensor:
         return ops.getitem(self, index=_index(index))
 
-    # --- in place: outside the graph only, so that nothing a gradient needs is lost
+    # --- in place: what needs a gradient is never overwritten while operations are recorded
 
     def _writable(self) -> Array:
-        if self.node is not None:
+        if self.node is not None and mode.grad_enabled:
             raise RuntimeError(
-                "a tensor that requires gradients cannot be changed in place: give the result a new name, "
-                "or change .data, which no gradient sees"
+                "a tensor that requires gradients cannot be changed in place while operations are recorded: give the "
+                "result a new name, or change it under no_grad()"
             )
         note_write(self.data)
         return self.data
 
+    def _in_place(self, ufunc: Any, operator: Any, other: Any) -> Tensor:
+        tracked = isinstance(self.node, Node) or (isinstance(other, Tensor) and other.node is not None)
+        if tracked and mode.grad_enabled and not isinstance(self.node, Leaf):
+            result: Tensor = operator(self, other)  # a new tensor under the old name: the graph goes on
+            return result
+        ufunc(self.data, _data(other), out=self._writable())
+        return self
+
     def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(value, Tensor) and value.node is not None and mode.grad_enabled:
+            raise RuntimeError(
+                "the value requires gradients, which an assignment would lose: use where(), concatenate() or stack()"
+            )
         self._writable()[_index(index)] = _data(value)
 
     def __iadd__(self, other: Operand) -> Tensor:
-        np.add(self.data, _data(other), out=self._writable())
-        return self
+        return self._in_place(np.add, ops.add, other)
 
     def __isub__(self, other: Operand) -> Tensor:
-        np.subtract(self.data, _data(other), out=self._writable())
-        return self
+        return self._in_place(np.subtract, ops.sub, other)
 
     def __imul__(self, other: Operand) -> Tensor:
-        np.multiply(self.data, _data(other), out=self._writable())
-        return self
+        return self._in_place(np.multiply, ops.mul, other)
 
     def __itruediv__(self, other: Operand) -> Tensor:
-        np.true_divide(self.data, _data(other), out=self._writable())
-        return self
+        return self._in_place(np.true_divide, ops.div, other)
 
     # --- NumPy's functions and operators on Tensors
 
@@ -508,7 +517,7 @@ def _index(index: Any) -> Index | tuple[Index, ...]:
         return tuple(_index(i) for i in index)  # type: ignore[misc]
     if isinstance(index, Tensor):
         return index.data
-    return np.asarray(index) if isinstance(index, list) else index
+    return np.asarray(index, None if index else np.intp) if isinstance(index, list) else index
 
 
 # The one circle among the files: Tensor's operators are the primitives of `ops`, whose results are

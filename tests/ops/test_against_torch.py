@@ -133,6 +133,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "log_softmax": lambda x, axis: torch.log_softmax(x, dim=axis),
     "logsumexp": reduction(torch.logsumexp),
     "max": reduction(torch.amax),
+    "min": reduction(torch.amin),
     "pow": torch_pow,
     "reshape": lambda x, shape: x.reshape(shape),
     "scatter": torch_scatter,

@@ -16,8 +16,9 @@ def _vjp(i: int, g: Any, y: Any, *operands: Any, subscripts: str) -> Any:
     inputs, _, output = subscripts.partition("->")
     terms = inputs.split(",")
     others = [(t, x) for j, (t, x) in enumerate(zip(terms, operands, strict=True)) if j != i]
-    known = set(output).union(*(set(t) for t, _ in others))
-    # A letter that only this operand has was summed away: its gradient is the same all along it.
+    shapes = [(output, g.shape), *((t, x.shape) for t, x in others)]
+    known = {c: n for term, shape in shapes for c, n in zip(term, shape, strict=True) if n != 1}
+    # Along a letter that only this operand has (or has longer than 1) the gradient is the same all the way.
     lost = [(c, n) for c, n in zip(terms[i], operands[i].shape, strict=True) if c not in known]
     ones = [np.ones(n, operands[i].dtype) for _, n in lost]
     rest = [*(t for t, _ in others), *(c for c, _ in lost)]

@@ -39,6 +39,16 @@ def _sigmoid(x: Array) -> Array:
     return np.reciprocal(y, y)
 
 
+def _clip(x: Array, low: float | None, high: float | None) -> Any:
+    return x.copy() if low is None and high is None else np.clip(x, low, high)
+
+
+def _inside(x: Any, low: float | None, high: float | None) -> Any:
+    if low is None or high is None:
+        return x >= low if low is not None else x <= high if high is not None else x == x
+    return (x >= low) & (x <= high)
+
+
 _erf_of_numbers = np.frompyfunc(math.erf, 1, 1)
 
 
@@ -81,6 +91,12 @@ maximum = Primitive(
     lambda g, y, a, b: g * (a > b) + g * (a == b) * 0.5,
     lambda g, y, a, b: g * (b > a) + g * (a == b) * 0.5,
 )
+minimum = Primitive(
+    "minimum",
+    np.minimum,
+    lambda g, y, a, b: g * (a < b) + g * (a == b) * 0.5,
+    lambda g, y, a, b: g * (b < a) + g * (a == b) * 0.5,
+)
 where: Primitive = Primitive(
     "where",
     np.where,
@@ -90,8 +106,8 @@ where: Primitive = Primitive(
 )
 clip = Primitive(
     "clip",
-    lambda x, low, high: np.clip(x, low, high),
-    lambda g, y, x, low, high: g * ((x >= low) & (x <= high)),
+    _clip,
+    lambda g, y, x, low, high: g * _inside(x, low, high),
 )
 astype = Primitive("astype", lambda x, dtype: x.astype(dtype), lambda g, y, x, dtype: g.astype(x.dtype))
 
@@ -99,14 +115,9 @@ astype = Primitive("astype", lambda x, dtype: x.astype(dtype), lambda g, y, x, d
 # --- composed of primitives, without a comparison in between
 
 
-def minimum(a: Any, b: Any) -> Any:
-    """The smaller of two, elementwise; equal ones share the gradient."""
-    return neg(maximum(neg(a), neg(b)))
-
-
 def _negative_part(x: Any) -> Any:
     """min(x, 0), with gradient 1 at 0, where that of relu is 0."""
-    return clip(x, low=-math.inf, high=0.0)
+    return clip(x, low=None, high=0)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:

@@ -74,12 +74,13 @@ class Primitive:
                 if node is not None:
                     tracked = True
             else:
-                arrays.append(x if x.__class__ in PLAIN else plain(x))
+                arrays.append(x if x.__class__ in PLAIN else plain(x, inputs))
                 parents.append(None)
         try:
             y = self.forward(*arrays, **attrs)
         except (ValueError, IndexError, TypeError) as error:
-            raise type(error)(self.complaint(arrays, attrs, error)) from None
+            kind = next(k for k in (TypeError, ValueError, IndexError) if isinstance(error, k))
+            raise kind(self.complaint(arrays, attrs, error)) from None
         if not tensors:
             return y
         if y.__class__ is not ndarray:
@@ -104,13 +105,19 @@ class Primitive:
 PLAIN = frozenset({np.ndarray, float, int, bool})
 
 
-def plain(x: Any) -> Array | float | int | bool:
-    """A non-Tensor operand as an array or a Python number; NumPy's scalars become Python's, which change no dtype."""
+def plain(x: Any, beside: Sequence[Any]) -> Array | float | int | bool:
+    """An operand that is no Tensor as an array or a Python number.
+
+    NumPy's scalars become Python's, and lists take the dtype of the Tensors `beside` them: neither changes a dtype.
+    """
     if isinstance(x, np.generic):
         x = x.item()
-    elif not isinstance(x, float | int):
+    elif not isinstance(x, float | int | np.ndarray):
         x = np.asarray(x)
+        if x.dtype == FLOAT64:
+            floating = (t.dtype for t in beside if isinstance(t, Tensor) and t.dtype.kind == "f")
+            x = x.astype(next(floating, DEFAULT_DTYPE))
     kind = x.dtype.kind if isinstance(x, np.ndarray) else "f"
-    if kind not in "fiub":
+    if kind not in "fiub" or isinstance(x, complex):
         raise TypeError(f"an operand must hold real numbers, this one is {x!r}")
     return x

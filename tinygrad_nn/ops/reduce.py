@@ -8,7 +8,7 @@ import numpy as np
 
 from ..node import Array
 from ..tensor import Axis
-from .elementwise import clip, div, exp, neg, sqrt
+from .elementwise import clip, div, exp, sqrt
 from .primitive import Primitive
 from .shape import broadcast_to
 
@@ -17,7 +17,7 @@ def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """The shape of a reduction with `keepdims=True`."""
     if axis is None:
         return (1,) * len(shape)
-    axes = {a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis)}
+    axes = {a % len(shape) for a in ((axis,) if isinstance(axis, int | np.integer) else axis)}
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
@@ -25,24 +25,22 @@ def _sum_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     return broadcast_to(g.reshape(_kept(x.shape, axis)), shape=x.shape)
 
 
-def _max_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+def _extreme_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """Of the largest, or the smallest: where several are equally so, they share the gradient."""
     kept = _kept(x.shape, axis)
-    largest = (x == y.reshape(kept)).astype(g.dtype)
-    return g.reshape(kept) * largest / largest.sum(axis=axis, keepdims=True)
+    reached = (x == y.reshape(kept)).astype(g.dtype)
+    return g.reshape(kept) * reached / reached.sum(axis=axis, keepdims=True)
 
 
 sum = Primitive("sum", lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims), _sum_vjp)
-max = Primitive("max", lambda x, axis, keepdims: np.maximum.reduce(x, axis, keepdims=keepdims), _max_vjp)
+max = Primitive("max", lambda x, axis, keepdims: np.maximum.reduce(x, axis, keepdims=keepdims), _extreme_vjp)
+min = Primitive("min", lambda x, axis, keepdims: np.minimum.reduce(x, axis, keepdims=keepdims), _extreme_vjp)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The mean over `axis`; of no elements it is NaN, as in NumPy and PyTorch."""
     total = sum(x, axis=axis, keepdims=keepdims)
     return div(total, float(x.size // total.size) if total.size else 1.0)
-
-
-def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return neg(max(neg(x), axis=axis, keepdims=keepdims))
 
 
 def var(x: Any, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Any:
@@ -72,7 +70,7 @@ def _without(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """What is left of a shape when the axes are reduced."""
     if axis is None:
         return ()
-    axes = {a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis)}
+    axes = {a % len(shape) for a in ((axis,) if isinstance(axis, int | np.integer) else axis)}
     return tuple(n for i, n in enumerate(shape) if i not in axes)
 
 

@@ -16,7 +16,8 @@ from .primitive import EachInput, Primitive
 
 
 def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
-    if x.size == 1 and shape:  # the gradient of every full sum: a view, six times quicker than NumPy's
+    # The gradient of every full sum comes this way: a view, six times quicker than NumPy's own.
+    if x.size == 1 and 0 < len(shape) >= x.ndim and builtins.min(shape) >= 0:
         return np.ndarray(shape, x.dtype, np.ascontiguousarray(x), 0, (0,) * len(shape))
     return np.broadcast_to(x, shape)
 
