@@ -116,9 +116,9 @@ def _parser(prog: str, description: str) -> Parser:
     from tinygrad_nn.training import KNOBS
 
     knobs = "\n".join(
-        f"  {k.name:<12} {k.help}\n{'':15}({k.allowed}; default {k.show(k.default)})" for k in KNOBS.values()
+        f"  {k.name:<14} {k.help}\n{'':17}({k.allowed}; default {k.show(k.default)})" for k in KNOBS.values()
     )
-    data = "\n".join(f"  {name:<12} {registry.describe(name)}" for name in registry.names())
+    data = "\n".join(f"  {name:<14} {registry.describe(name)}" for name in registry.names())
     parser = Parser(
         prog=prog,
         description=description,

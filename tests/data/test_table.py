@@ -87,6 +87,10 @@ def test_a_cell_may_hold_separators_quotes_and_line_ends(table):
     assert data.feature_names == ("a=two\nlines", 'a=x, "y"')
 
 
+def test_the_header_of_a_tsv_may_hold_commas(table):
+    assert read_table(table("length, m, mean\ty\n1\t2\n2\t3\n", "t.tsv"))[0].feature_names == ("length, m, mean",)
+
+
 def test_texts_that_begin_with_numbers_stay_texts(table):
     data, _ = read_table(table("age,class,y\n18-24,1st,0.1\n25-34,2nd,0.2\n18-24,2nd,0.3\n"))
     assert data.feature_names == ("age=18-24", "age=25-34", "class=1st", "class=2nd")
@@ -201,10 +205,10 @@ def test_names_that_are_not_there_get_the_closest(table):
         ("a,b\n", "t.csv has a header and no rows"),
         ("a,b,a\n1,2,3\n", "columns 1 and 3 are both called 'a'"),
         ("a,,b\n1,2,3\n", "column 2 has no name"),
-        ("a,b\n1,2\n3\n", "line 3 has only 1 fields, the header 2"),
-        ("a,b\n1,2\n\n3,4,5\n", "line 4 has more than 2 fields, the header 2"),
-        ("a,b\n1,2\n3,4,5,6,7\n", "line 3 has more than 2 fields"),
-        ('a,b\n"x\ny",2\n3\n', "line 4 has only 1 fields"),
+        ("a,b\n1,2\n3\n", "line 3: the header has 2 fields, this row only 1"),
+        ("a,b\n1,2\n\n3,4,5\n", "line 4: the header has 2 fields, this row more than 2"),
+        ("a,b\n1,2\n3,4,5,6,7\n", "line 3: .* this row more than 2"),
+        ('a,b\n"x\ny",2\n3\n', "line 4: .* this row only 1"),
         ('a,b\n1,2\n"3,4\n5,6\n', "line 3: a quotation mark is opened and not closed"),
         ("a,b\n1,2\nn\xe9,3\n".encode("latin1"), "line 3: byte 0xe9 is not UTF-8"),
         (b"a,b\n1,\x002\n", "line 2: a zero byte"),

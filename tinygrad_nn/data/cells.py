@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ MANY = 20  # distinct texts, from which on a column may be an identifier
 
 
 def read_cells(file: Path) -> tuple[Any, str]:
-    """The cells of a file as a pandas frame of texts, and its separator: a tab, comma or semicolon, by the header.
+    """The cells of a file as a pandas frame of texts, and its separator, by the file's ending or the header.
 
     ValueError: not UTF-8, empty, a header alone, a row with more or fewer fields than the header, a name that is
     missing or there twice, a quotation mark that is not closed. ImportError: no pandas.
@@ -37,28 +38,31 @@ def read_cells(file: Path) -> tuple[Any, str]:
     first = next((line for line in text.split("\n") if line.strip()), "")
     if not first:
         raise ValueError(f"{file.name} is empty: it must have a header and rows")
-    separator = max(SEPARATORS, key=re.sub(r'"[^"]*"', "", first).count)
-    width = 1 + re.sub(r'"[^"]*"', "", first).count(separator)
+    unquoted = re.sub(r'"[^"]*"', "", first)
+    separator = "\t" if file.suffix.lower() in (".tsv", ".tab") else max(SEPARATORS, key=unquoted.count)
+    width = 1 + unquoted.count(separator)
     # One column more than the header has takes what a row has too much; without it the row would pass or vanish.
-    frame = pandas.read_csv(
-        io.StringIO(text),
-        sep=separator,
-        header=None,
-        names=range(width + 1),
-        index_col=False,
-        dtype=str,
-        keep_default_na=False,
-        skip_blank_lines=False,
-        engine="python",
-        on_bad_lines=lambda fields: fields[: width + 1],
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pandas.errors.ParserWarning)  # of a row too long: an error below
+        frame = pandas.read_csv(
+            io.StringIO(text),
+            sep=separator,
+            header=None,
+            names=range(width + 1),
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            engine="python",
+            on_bad_lines=lambda fields: fields[: width + 1],
+        )
     frame.index, following = _line_numbers(frame)
     fields = frame.notna().sum(axis=1).to_numpy()
     frame, fields = frame[fields > 0], fields[fields > 0]
     if (fields != width).any():
         row = int(np.argmax(fields != width))
         count = f"more than {width}" if fields[row] > width else f"only {fields[row]}"
-        raise ValueError(f"{file.name}, line {frame.index[row]} has {count} fields, the header {width}")
+        raise ValueError(f"{file.name}, line {frame.index[row]}: the header has {width} fields, this row {count}")
     if following <= text.rstrip("\n").count("\n") + 1:
         raise ValueError(f"{file.name}, line {following}: a quotation mark is opened and not closed")
     frame = frame.drop(columns=width).apply(lambda column: column.str.strip())
@@ -119,6 +123,6 @@ def _text(file: Path) -> str:
 
 def _line_numbers(frame: Any) -> tuple[Array, int]:
     """The line in the file that each row begins on, and the line after the last row: a cell may go over several."""
-    inside = sum(frame[name].str.count("\n").fillna(0).to_numpy(dtype=float) for name in frame).astype(int)
+    inside = sum(frame[name].fillna("").str.count("\n").to_numpy(dtype=int) for name in frame)
     ends = np.cumsum(1 + inside) + 1
     return ends - 1 - inside, int(ends[-1])
