@@ -13,16 +13,20 @@ RECIPES = {
     "momentum": (optim.SGD, {"lr": 0.05, "momentum": 0.9}),
     "nesterov": (optim.SGD, {"lr": 0.05, "momentum": 0.8, "nesterov": True}),
     "weight decay": (optim.SGD, {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.01}),
-    "rmsprop": (optim.RMSprop, {"lr": 0.01}),
-    "rmsprop with settings": (
-        optim.RMSprop,
-        {"lr": 0.01, "alpha": 0.9, "eps": 1e-4, "weight_decay": 0.1, "momentum": 0.5},
-    ),
-    "adagrad": (optim.Adagrad, {"lr": 0.1}),
-    "adagrad with settings": (optim.Adagrad, {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "eps": 1e-4}),
-    "adamw": (optim.AdamW, {"lr": 0.01, "weight_decay": 0.1}),
     "adam": (optim.Adam, {"lr": 0.01}),
     "adam with settings": (optim.Adam, {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-4, "weight_decay": 0.1}),
+    "adamw": (optim.AdamW, {}),
+    "adamw with settings": (optim.AdamW, {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-4, "weight_decay": 0.3}),
+    "rmsprop": (optim.RMSprop, {}),
+    "rmsprop with settings": (optim.RMSprop, {"lr": 0.02, "alpha": 0.8, "eps": 1e-4, "weight_decay": 0.1}),
+    "rmsprop with momentum": (optim.RMSprop, {"lr": 0.005, "momentum": 0.9, "weight_decay": 0.01}),
+    "rmsprop centered": (optim.RMSprop, {"lr": 0.01, "centered": True}),
+    "rmsprop with everything": (optim.RMSprop, {"lr": 0.01, "alpha": 0.9, "momentum": 0.5, "centered": True}),
+    "adagrad": (optim.Adagrad, {}),
+    "adagrad with settings": (
+        optim.Adagrad,
+        {"lr": 0.2, "lr_decay": 0.05, "weight_decay": 0.1, "initial_accumulator_value": 0.3, "eps": 1e-4},
+    ),
 }
 
 
@@ -101,6 +105,78 @@ def test_adam_by_its_formula():
         np.testing.assert_allclose(w.data, value, rtol=1e-12)
 
 
+def test_adamw_by_its_formula():
+    w = Tensor(np.array([1.0, -2.0]), requires_grad=True)
+    optimizer = optim.AdamW([w], lr=0.1, weight_decay=0.2)
+    value, m, v = w.data.copy(), np.zeros(2), np.zeros(2)
+    for t in range(1, 6):
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+        g = 2 * value
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        adam = (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        value = value - 0.1 * (adam + 0.2 * value)
+        np.testing.assert_allclose(w.data, value, rtol=1e-12)
+
+
+def test_adamw_without_decay_is_adam():
+    ours, adam = (trajectory(lambda p, kind=kind: kind(p, weight_decay=0.0)) for kind in (optim.AdamW, optim.Adam))
+    for a, b in zip(ours[-1], adam[-1], strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("centered", [False, True])
+def test_rmsprop_by_its_formula(centered):
+    w = Tensor(np.array([1.0, -2.0]), requires_grad=True)
+    optimizer = optim.RMSprop([w], lr=0.1, alpha=0.9, momentum=0.5, centered=centered)
+    value, square, mean, velocity = w.data.copy(), np.zeros(2), np.zeros(2), np.zeros(2)
+    for _ in range(5):
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+        g = 2 * value
+        square, mean = 0.9 * square + 0.1 * g * g, 0.9 * mean + 0.1 * g
+        velocity = 0.5 * velocity + g / (np.sqrt(square - (mean**2 if centered else 0)) + 1e-8)
+        value = value - 0.1 * velocity
+        np.testing.assert_allclose(w.data, value, rtol=1e-12)
+
+
+def test_centered_rmsprop_bears_a_variance_that_rounds_below_0():
+    w = Tensor(np.linspace(0.1, 1, 200), requires_grad=True)
+    optimizer = optim.RMSprop([w], lr=1e-9, alpha=0.1, centered=True)
+    slope = w.data.copy()
+    for _ in range(60):  # the gradient stays the same
+        optimizer.zero_grad()
+        (w * slope).sum().backward()
+        optimizer.step()
+    state = optimizer.state_dict()["state"][0]
+    assert (state["square_avg"] < state["grad_avg"] ** 2).any()  # the case in question has come up
+    assert np.isfinite(w.data).all()
+
+
+def test_adagrad_by_its_formula():
+    w = Tensor(np.array([1.0, -2.0]), requires_grad=True)
+    optimizer = optim.Adagrad([w], lr=0.5, lr_decay=0.1, initial_accumulator_value=2.0)
+    value, total = w.data.copy(), np.full(2, 2.0)
+    for t in range(1, 6):
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+        g = 2 * value
+        total = total + g * g
+        value = value - 0.5 / (1 + (t - 1) * 0.1) * g / (np.sqrt(total) + 1e-10)
+        np.testing.assert_allclose(w.data, value, rtol=1e-12)
+
+
+def test_adagrad_groups_begin_with_sums_of_their_own():
+    a, b, c = (Tensor(np.ones(2), requires_grad=True) for _ in range(3))
+    optimizer = optim.Adagrad([{"params": [a]}, {"params": [b], "initial_accumulator_value": 3.0}])
+    optimizer.add_param_group({"params": c, "initial_accumulator_value": 8.0})
+    state = optimizer.state_dict()["state"]
+    assert [state[i]["sum"].tolist() for i in range(3)] == [[0.0, 0.0], [3.0, 3.0], [8.0, 8.0]]
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_saved_state_goes_on_bit_for_bit(name):
     kind, settings = RECIPES[name]
@@ -169,9 +245,14 @@ def test_backward_after_a_step_is_refused():
         (lambda p: optim.SGD([p], nesterov=True), "needs momentum"),
         (lambda p: optim.Adam([p], betas=(0.9, 1.0)), r"beta2 must be in \[0, 1\)"),
         (lambda p: optim.Adam([p], eps=float("nan")), "eps must be at least 0"),
-        (lambda p: optim.RMSprop([p], alpha=1.0), r"alpha must be in \[0, 1\)"),
-        (lambda p: optim.RMSprop([p], momentum=-0.1), r"momentum must be in \[0, 1\)"),
-        (lambda p: optim.Adagrad([p], lr_decay=-1), "lr_decay must be at least 0"),
+        (lambda p: optim.AdamW([p], weight_decay=-0.1), "weight_decay must be at least 0, not -0.1"),
+        (lambda p: optim.AdamW([p], betas=(-0.1, 0.9)), r"beta1 must be in \[0, 1\), not -0.1"),
+        (lambda p: optim.RMSprop([p], alpha=1.0), r"alpha must be in \[0, 1\), not 1.0"),
+        (lambda p: optim.RMSprop([p], eps=-1e-8), "eps must be at least 0, not -1e-08"),
+        (lambda p: optim.RMSprop([p], momentum=-0.5), r"momentum must be in \[0, 1\), not -0.5"),
+        (lambda p: optim.Adagrad([p], lr_decay=-1), "lr_decay must be at least 0, not -1"),
+        (lambda p: optim.Adagrad([p], initial_accumulator_value=-1), "initial_accumulator_value must be at least 0"),
+        (lambda p: optim.Adagrad([p], eps=float("inf")), "eps must be at least 0, not inf"),
         (lambda p: optim.SGD([p, p]), "given to the optimizer twice"),
         (lambda p: optim.SGD([{"params": [p], "speed": 1}]), "no setting 'speed'"),
     ],

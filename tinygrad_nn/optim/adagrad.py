@@ -10,23 +10,35 @@ from .optimizer import Optimizer, Params, require
 
 
 class Adagrad(Optimizer):
-    """Steps divided by the root of all squared gradients so far (Duchi et al. 2011, section 1.1).
+    """Adagrad (Duchi, Hazan & Singer 2011, section 1.1, diagonal form): steps shrink with all gradients so far.
 
-    s = s + g², then w -= lr · g / (sqrt(s) + eps), the learning rate falling as lr / (1 + (step - 1) · lr_decay).
-    `weight_decay` is added to the gradient.
+    With gradient g (plus `weight_decay * w`): s = s + g², from `initial_accumulator_value`, then
+    w -= lr_t g / (sqrt(s) + eps), where lr_t = lr / (1 + (t - 1) lr_decay) in step t.
     """
 
     state_names = ("sum",)
 
     def __init__(
-        self, params: Params, lr: float = 1e-2, lr_decay: float = 0.0, weight_decay: float = 0.0, eps: float = 1e-10
+        self,
+        params: Params,
+        lr: float = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
     ) -> None:
-        super().__init__(params, {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay, "eps": eps})
+        defaults = {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay, "eps": eps}
+        super().__init__(params, {**defaults, "initial_accumulator_value": initial_accumulator_value})
 
     def check(self, settings: Mapping[str, Any]) -> None:
         super().check(settings)
-        require(settings, "lr_decay", 0)
-        require(settings, "eps", 0)
+        for name in ("lr_decay", "initial_accumulator_value", "eps"):
+            require(settings, name, 0)
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        super().add_param_group(group)
+        for bucket in self._buckets[-1]:
+            bucket.state["sum"].fill(self.param_groups[-1]["initial_accumulator_value"])
 
     def update(
         self,

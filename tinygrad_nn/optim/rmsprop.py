@@ -10,13 +10,15 @@ from .optimizer import Optimizer, Params, require
 
 
 class RMSprop(Optimizer):
-    """Steps divided by the gradient's running root mean square (Hinton, Coursera lecture 6e, 2012).
+    """RMSprop (Tieleman & Hinton 2012, lecture 6.5): steps divided by a running root mean square of the gradient.
 
-    v = alpha · v + (1 - alpha) · g², then w -= lr · g / (sqrt(v) + eps); with momentum the quotient is
-    summed up first, b = momentum · b + g / (sqrt(v) + eps). `weight_decay` is added to the gradient.
+    With gradient g (plus `weight_decay * w`): s = α s + (1 - α) g², then w -= lr g / (sqrt(s) + eps).
+    `centered` also keeps the running mean, a = α a + (1 - α) g, and divides by the running standard
+    deviation, sqrt(s - a²) + eps (Graves 2013, equations 38 to 41, has eps inside the root). With
+    `momentum` the quotient q goes through a velocity, v = momentum * v + q, and w -= lr v.
     """
 
-    state_names = ("square_avg", "momentum_buffer")
+    state_names = ("square_avg", "grad_avg", "momentum_buffer")
 
     def __init__(
         self,
@@ -26,10 +28,10 @@ class RMSprop(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         momentum: float = 0.0,
+        centered: bool = False,
     ) -> None:
-        super().__init__(
-            params, {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
-        )
+        defaults = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, {**defaults, "momentum": momentum, "centered": centered})
 
     def check(self, settings: Mapping[str, Any]) -> None:
         super().check(settings)
@@ -46,20 +48,28 @@ class RMSprop(Optimizer):
         step: int,
         scratch: Array,
     ) -> None:
-        square, alpha = state["square_avg"], settings["alpha"]
+        alpha, momentum, square = settings["alpha"], settings["momentum"], state["square_avg"]
         if settings["weight_decay"]:
             grad += np.multiply(data, settings["weight_decay"], scratch)
-        square *= alpha
         np.multiply(grad, grad, scratch)
         scratch *= 1 - alpha
+        square *= alpha
         square += scratch
-        np.sqrt(square, scratch)
+        if settings["centered"]:
+            mean = state["grad_avg"]
+            mean *= alpha
+            mean += np.multiply(grad, 1 - alpha, scratch)
+            np.multiply(mean, mean, scratch)
+            np.subtract(square, scratch, scratch)
+            np.maximum(scratch, 0, out=scratch)  # a variance of 0 may round to less
+            np.sqrt(scratch, scratch)
+        else:
+            np.sqrt(square, scratch)
         scratch += settings["eps"]
-        np.divide(grad, scratch, scratch)
-        if settings["momentum"]:
+        grad /= scratch
+        if momentum:
             velocity = state["momentum_buffer"]
-            velocity *= settings["momentum"]
-            velocity += scratch
-            scratch[...] = velocity
-        scratch *= settings["lr"]
-        data -= scratch
+            velocity *= momentum
+            velocity += grad
+            grad = velocity
+        data -= np.multiply(grad, settings["lr"], scratch)

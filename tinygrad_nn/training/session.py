@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import nn
+from .. import nn, optim
 from ..autodiff import no_grad
 from ..data import Batches, Dataset, MinMaxScaler, StandardScaler, train_validation_split
 from ..diagnosis import Change, EpochRecord, Finding, LayerRecord, Probe, StepRecord, diagnose
@@ -152,7 +152,7 @@ class Session:
         if observe:
             self.probe.before_update()
         if self.hyperparameters.clip_norm:
-            self._clip(math.sqrt(sum(squares)))
+            optim.clip_grad_norm_(self.parameters, self.hyperparameters.clip_norm)
         measured = perf_counter() - measured
         self.optimizer.step()
         self._seconds += perf_counter() - began - measured
@@ -230,12 +230,6 @@ class Session:
     def _set_lr(self, lr: float) -> None:
         for group, ratio in zip(self.optimizer.param_groups, self._lr_ratios, strict=True):
             group["lr"] = lr * ratio
-
-    def _clip(self, norm: float) -> None:
-        if norm > self.hyperparameters.clip_norm:
-            for parameter in self.parameters:
-                if parameter.grad is not None:
-                    parameter.grad.data *= self.hyperparameters.clip_norm / norm
 
     def _penalised(self, loss: Tensor) -> Tensor:
         hp = self.hyperparameters
