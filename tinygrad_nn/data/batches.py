@@ -17,8 +17,9 @@ class Batches:
         for x, target in Batches((x, y), 32, rng):
             ...
 
-    `data` is a `Dataset` or a pair of arrays of equal length. With `drop_last`, what is left at the end of an epoch
-    and fills no batch is left out. Without `shuffle` the order is that of the data, and `rng` is not drawn from.
+    `data` is a `Dataset` or a pair of arrays of equal length, which are copied only where they are not contiguous.
+    With `drop_last`, what is left at the end of an epoch and fills no batch is left out. Without `shuffle` the order
+    is that of the data, and `rng` is not drawn from.
 
     A debugger goes batch by batch: `start_epoch()`, then `next_batch()` until `done`. `batch_size` may be changed
     on the way; the examples not seen yet in this epoch stay the same.
@@ -35,7 +36,9 @@ class Batches:
         shuffle: bool = True,
         drop_last: bool = False,
     ) -> None:
-        self.x, self.targets = (data.x, data.y) if isinstance(data, Dataset) else data
+        x, targets = (data.x, data.y) if isinstance(data, Dataset) else data
+        # take() copies the whole of an array that is not contiguous, for every batch: here it is copied once.
+        self.x, self.targets = np.ascontiguousarray(x), np.ascontiguousarray(targets)
         if len(self.x) != len(self.targets) or not len(self.x):
             raise ValueError(f"{len(self.x)} examples and {len(self.targets)} targets cannot be batched")
         self.drop_last = drop_last

@@ -15,14 +15,14 @@ SHIPPED: dict[str, tuple[Callable[[], Dataset], str]] = {
     "digits": (load_digits, "handwritten digits, 1,797 images of 8x8 pixels, ten classes"),
     "iris": (load_iris, "150 irises by four lengths in cm, three species"),
     "wine": (load_wine, "178 Italian wines by 13 chemical measurements, three cultivars"),
-    "breast_cancer": (load_breast_cancer, "569 breast tumours by 30 measurements, malignant or benign"),
-    "diabetes": (load_diabetes, "442 patients by ten measurements, progression after a year: a regression"),
+    "breast_cancer": (load_breast_cancer, "569 breast tumours by 30 measurements of cell nuclei, malignant or benign"),
+    "diabetes": (load_diabetes, "442 diabetes patients by ten measurements, progression after a year: a regression"),
 }
 GENERATED: dict[str, tuple[Callable[..., Dataset], str]] = {
     "xor": (make_xor, "generated: quadrants in two colours, like a chessboard of four fields"),
     "circle": (make_circle, "generated: a disc inside a ring"),
     "gaussians": (make_gaussians, "generated: two clouds that a straight line parts"),
-    "spiral": (make_spiral, "generated: two spirals wound into each other, the hard one"),
+    "spiral": (make_spiral, "generated: two spirals wound into each other: the hard one"),
     "moons": (make_moons, "generated: two half moons that reach into each other"),
 }
 

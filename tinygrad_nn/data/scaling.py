@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Self
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from .dataset import Array
 
 
-class _Scaler:
+class _Scaler(ABC):
     """(x - centre) * factor + shift for each column, once `fit` has found them."""
 
     n_features_in_: int
@@ -26,14 +27,17 @@ class _Scaler:
         self._fit(x.astype(np.float64))
         return self
 
+    @abstractmethod
     def _fit(self, x: Array) -> None:
-        raise NotImplementedError
+        """Learn from x, which is checked and float64."""
 
+    @abstractmethod
     def _scaled(self, x: Array) -> Array:
-        raise NotImplementedError
+        """x, float64, scaled."""
 
+    @abstractmethod
     def _unscaled(self, x: Array) -> Array:
-        raise NotImplementedError
+        """What `_scaled` would turn into x."""
 
     def transform(self, x: Array) -> Array:
         """x scaled, in its own dtype where that is floating (else float64)."""
