@@ -20,16 +20,20 @@ class Action:
     display: str | None = None
 
     @property
-    def binding(self) -> Binding:
-        return Binding(
-            self.keys,
-            self.name,
-            self.label,
-            show=self.footer,
-            key_display=self.display,
-            priority=self.keys == "ctrl+c",
-            tooltip=self.help,
-        )
+    def bindings(self) -> list[Binding]:
+        """One for each key; the footer tells the first alone, since a field to type in takes only some of them."""
+        return [
+            Binding(
+                key,
+                self.name,
+                self.label,
+                show=self.footer and number == 0,
+                key_display=self.display if number == 0 else None,
+                priority=key == "ctrl+c",
+                tooltip=self.help,
+            )
+            for number, key in enumerate(self.keys.split(","))
+        ]
 
 
 ACTIONS = (
@@ -87,7 +91,7 @@ ACTIONS = (
 )
 
 WITHIN_PANES = (
-    ("↑ ↓ or k j", "Select a layer or a hyperparameter."),
+    ("↑ ↓ or k j", "Select a layer or a hyperparameter, scroll the findings."),
     ("tab, shift+tab", "The next pane, the one before."),
     ("enter", "Edit the selected hyperparameter; in the field, apply it. esc leaves it as it was."),
     ("ctrl+p", "All of this by name."),

@@ -32,7 +32,7 @@ class NNDebugApp(App[int]):
 
     TITLE = "nn-debug"
     CSS_PATH = "app.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [action.binding for action in ACTIONS]
+    BINDINGS: ClassVar[list[BindingType]] = [binding for action in ACTIONS for binding in action.bindings]
 
     def __init__(self, worker: Worker, notes: Sequence[str] = ()) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class NNDebugApp(App[int]):
             if snapshot.state != "running":
                 self.main.draw_charts()
             return
-        if snapshot.notice and (self._seen is None or snapshot.notice != self._seen.notice):
+        if snapshot.notice and snapshot.state != "failed":  # a failure still carries the notice before it
             self.notify(snapshot.notice, severity="warning" if snapshot.refused else "information", markup=False)
         self._seen = snapshot
         self.main.show(snapshot)
@@ -91,10 +91,14 @@ class NNDebugApp(App[int]):
         self.worker.send(Restart())
 
     def action_edit(self) -> None:
+        if self.main.maximized is not self.main.hyperparameters:
+            self.main.minimize()
         self.main.go_to("hyperparameters")
         self.main.hyperparameters.edit()
 
     def action_nudge(self, direction: int) -> None:
+        # From the newest value, not the one on the screen: a key held down is quicker than the drawing.
+        self.main.hyperparameters.show(self.worker.snapshot.hyperparameters)
         self.main.hyperparameters.nudge(direction)
 
     def on_changed(self, message: Changed) -> None:
@@ -118,8 +122,8 @@ class NNDebugApp(App[int]):
     def action_toggle_maximized(self) -> None:
         if self.main.maximized is not None:
             self.main.minimize()
-        elif self.main.focused is not None:
-            self.main.maximize(self.main.focused, container=False)
+        else:
+            self.main.maximize(self.main.focused_widget(), container=False)
 
     def action_pane(self, number: int) -> None:
         self.main.minimize()

@@ -18,8 +18,9 @@ from tui.screens.help import HelpScreen
 from tui.screens.main import PANES, LossChart
 from tui.widgets.charts import Chart, HistogramChart
 from tui.widgets.hyperparameters import NAMES, HyperparameterList
+from tui.widgets.keys import KeyHint
 from tui.widgets.layers import LayersTable
-from tui.worker import Snapshot, start
+from tui.worker import Set, Snapshot, start
 
 PACE = 5  # the pilot waits for an idle processor after each key: at full speed it would wait long
 SIZES = [(80, 24), (120, 40)]
@@ -50,6 +51,11 @@ class Driven:
         """What a widget shows, as plain text."""
         widget = self.app.screen.query_one(selector)
         return "\n".join(widget.render_line(y).text for y in range(widget.size.height))
+
+    @property
+    def footer(self) -> str:
+        """What the footer says."""
+        return " ".join(str(hint.render()) for hint in self.app.screen.query(KeyHint))
 
     def select(self, name: str) -> None:
         self.app.main.query_one(HyperparameterList)._select(NAMES.index(name))
@@ -135,6 +141,40 @@ async def test_nudging(size):
         await d.until(lambda: d.now.hyperparameters.lr == 0.01)
 
 
+async def test_nudges_quicker_than_the_drawing_all_count():
+    async with driven() as d:
+        d.app.look = lambda: None  # nothing is drawn in between
+        for lr in (0.02, 0.05, 0.1):
+            d.app.action_nudge(1)
+            await d.until(lambda lr=lr: d.now.hyperparameters.lr == lr)
+
+
+async def test_the_same_refusal_is_told_again():
+    async with driven() as d:
+        told = []
+        d.app.notify = lambda message, **how: told.append((message, how["severity"]))
+        for count in (1, 2):
+            d.app.worker.send(Set({"seed": 7}))
+            await d.until(lambda count=count: len(told) == count)
+        assert told[0] == told[1]
+        assert "restart" in told[0][0]
+        assert told[0][1] == "warning"
+
+
+@pytest.mark.parametrize("zoomed", ["1", "2", "6"])
+async def test_a_value_is_edited_in_sight_whatever_is_zoomed(zoomed):
+    async with driven() as d:
+        await d.press(zoomed, "z")
+        assert d.app.main.maximized is d.app.main.query_one(f"#{PANES[int(zoomed) - 1]}")
+        await d.press("e")
+        field = d.app.main.hyperparameters.field
+        await d.until(lambda: field.region.area and field.has_focus)
+        await d.until(lambda: d.footer == "enter apply esc leave as it was")
+        await d.press(*"0.5", "enter")
+        await d.until(lambda: d.now.hyperparameters.lr == 0.5)
+        await d.until(lambda: "space run" in d.footer)
+
+
 async def test_what_needs_another_network_asks_first():
     async with driven() as d:
         await d.press("n")
@@ -166,6 +206,17 @@ async def test_selecting_a_layer_changes_the_histograms():
         assert d.text("#histograms") == first
         await d.pilot.click("#layers", offset=(6, 3))
         assert d.app.main.query_one(LayersTable).selected == 1
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("pane", ["2", "3"])
+async def test_up_and_down_select_a_layer_from_its_pictures_too(size, pane):
+    async with driven(size) as d:
+        table = d.app.main.layers_table
+        await d.press(pane, "down", "j")
+        assert table.selected == 2
+        await d.press("up", "k")
+        assert table.selected == 0
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -272,6 +323,47 @@ async def test_resizing_folds_and_unfolds_the_panes():
         await d.until(lambda: all(d.app.main.query_one(f"#{p}").region.area for p in PANES))
 
 
+@pytest.mark.parametrize("size", [(60, 18), (64, 20), (73, 24), (74, 24), (80, 24), (200, 60)], ids=str)
+async def test_tabs_and_keys_are_whole_or_not_there(size):
+    async with driven(size) as d:
+        assert str(d.app.main.tabs.render()).endswith("6 Values")
+        assert len(str(d.app.main.tabs.render())) <= size[0] - 2
+        await d.until(lambda: d.footer.startswith("space run s step n epoch r restart"))
+        await d.until(lambda: d.footer.endswith("? help q quit"))
+        await d.until(lambda: ("y log" in d.footer) == (size[0] >= 78))
+        await d.until(
+            lambda: 0 < max((hint.region.right for hint in d.app.screen.query(KeyHint)), default=0) <= size[0]
+        )
+
+
+async def test_a_click_on_a_key_in_the_footer_presses_it():
+    async with driven() as d:
+        await d.until(lambda: "s step" in d.footer)
+        await d.pilot.click(next(hint for hint in d.app.screen.query(KeyHint) if hint.key == "s"))
+        await d.until(lambda: d.now.steps == 1)
+
+
+async def test_the_footer_follows_the_width():
+    async with driven((120, 40)) as d:
+        assert "y log" in d.footer
+        await d.pilot.resize_terminal(60, 18)
+        await d.until(lambda: "q quit" in d.footer and "y log" not in d.footer)
+        await d.pilot.resize_terminal(120, 40)
+        await d.until(lambda: "y log" in d.footer)
+
+
+async def test_more_hyperparameters_than_there_is_room_for_scroll_and_say_so():
+    async with driven((80, 24)) as d:
+        pane = d.app.main.hyperparameters
+        await d.press("6")
+        await d.until(lambda: str(pane.border_subtitle).startswith("1–"))
+        d.select(NAMES[-1])
+        await d.until(lambda: str(pane.border_subtitle).endswith(f"–{len(NAMES)} of {len(NAMES)}"))
+        assert "seed" in d.text("#hyperparameter-list")
+        await d.pilot.resize_terminal(120, 60)
+        await d.until(lambda: pane.border_subtitle == "")
+
+
 @pytest.mark.parametrize("size", [(60, 18), (80, 24), (109, 40), (110, 30), (120, 40), (200, 60)], ids=str)
 async def test_nothing_reaches_beyond_the_screen(size):
     async with driven(size) as d:
@@ -309,12 +401,57 @@ class Broken(Experiment):
 async def test_the_users_error_is_shown_in_the_app(size):
     async with driven(size, Broken(hyperparameters=HP)) as d:
         assert d.now.state == "failed"
-        await d.press("5")
+        await d.until(lambda: d.app.main.findings.region.area)  # it is in sight without a key
+        await d.until(lambda: d.app.main.focused is d.app.main.findings)
         shown = str(d.app.main.query_one("#findings-text", Static).render())
         assert "ZeroDivisionError: a mistake in [brackets]" in shown
         assert "test_app.py" in shown
         await d.press("s", "space", "n", "y", "1", "down", "right_square_bracket")
         assert d.app.is_running
+
+
+class MendedMeanwhile(Experiment):
+    dataset = "xor"
+    failures = 1
+
+    def model(self, hp, train, rng):
+        if self.failures:
+            self.failures -= 1
+            raise ZeroDivisionError("once")
+        return super().model(hp, train, rng)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_a_failed_run_is_restarted_by_r(size):
+    async with driven(size, MendedMeanwhile(hyperparameters=HP)) as d:
+        assert d.now.state == "failed"
+        await d.press("r")
+        await d.until(lambda: d.now.state == "paused" and len(d.now.layers) == 3)
+        await d.until(lambda: d.app.main.findings.border_title == "5 Findings")
+        await d.press("s")
+        await d.until(lambda: d.now.steps == 1)
+
+
+async def test_a_failure_is_seen_though_another_pane_is_zoomed():
+    class FailsLater(Experiment):
+        dataset = "xor"
+
+        def loss(self, hp, train):
+            right = super().loss(hp, train)
+            calls = iter(range(10))
+
+            def loss(output, target):
+                if next(calls) == 9:
+                    raise ZeroDivisionError("later")
+                return right(output, target)
+
+            return loss
+
+    async with driven((80, 24), FailsLater(hyperparameters=HP)) as d:
+        assert d.now.state == "paused"
+        await d.press("1", "z", "space")
+        await d.until(lambda: d.now.state == "failed")
+        await d.until(lambda: d.app.main.maximized is None and d.app.main.findings.region.area)
 
 
 async def test_a_finding_is_shown_with_its_layers():
@@ -323,7 +460,7 @@ async def test_a_finding_is_shown_with_its_layers():
         await d.press("space")
         await d.until(lambda: d.now.state == "finished")
         await d.until(lambda: d.app.main._drawn is d.now)
-        assert "✖ vanishing gradient" in str(d.app.main.query_one("#findings-text", Static).render())
+        assert "✖ vanishing gradient  layers 1–" in str(d.app.main.query_one("#findings-text", Static).render())
         rows = d.text("#layers").splitlines()
         assert "●" in rows[1]
         assert "○" in rows[9]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tinygrad_nn.diagnosis import Histogram
 from tui.drawing import ORANGE, SKY
@@ -17,6 +19,7 @@ from tui.history import Columns
 from tui.widgets.charts import HeatMap, HistogramChart, LineChart, Panel, Series
 from tui.widgets.findings import FindingsPane
 from tui.widgets.hyperparameters import HyperparameterPane
+from tui.widgets.keys import KeysFooter
 from tui.widgets.layers import LayersTable
 from tui.widgets.status import StatusLine
 from tui.worker import Snapshot
@@ -27,6 +30,12 @@ HEAVY_EVERY = 0.25  # seconds between redraws of the charts while the run goes o
 
 PANES = ("layers", "flow", "histograms", "loss", "findings", "hyperparameters")
 TITLES = ("Layers", "Gradient flow", "Histograms", "Loss", "Findings", "Values")
+SHORT_TITLES = ("Layers", "Flow", "Histograms", "Loss", "Findings", "Values")
+
+LAYER_KEYS: list[BindingType] = [
+    Binding("up,k", "screen.select_layer(-1)", "layer up", show=False),
+    Binding("down,j", "screen.select_layer(1)", "layer down", show=False),
+]
 
 
 class LossChart(LineChart, can_focus=True):
@@ -36,9 +45,13 @@ class LossChart(LineChart, can_focus=True):
 class FlowMap(HeatMap, can_focus=True):
     """The gradient flow."""
 
+    BINDINGS: ClassVar[list[BindingType]] = LAYER_KEYS
+
 
 class Histograms(HistogramChart, can_focus=True):
     """The selected layer's histograms."""
+
+    BINDINGS: ClassVar[list[BindingType]] = LAYER_KEYS
 
 
 class MainScreen(Screen[None]):
@@ -81,7 +94,7 @@ class MainScreen(Screen[None]):
                 yield self.findings
             yield self.hyperparameters
         yield self.too_small
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeysFooter(show_command_palette=False)
 
     def on_mount(self) -> None:
         for number, (pane, title) in enumerate(zip(PANES, TITLES, strict=True), start=1):
@@ -113,16 +126,17 @@ class MainScreen(Screen[None]):
             target = target.list
         target.focus()
 
+    def focused_widget(self) -> Widget:
+        """The pane or the chart that has the focus, as a whole."""
+        for node in self.focused.ancestors_with_self if self.focused is not None else ():
+            if isinstance(node, Widget) and node.id in (*PANES, "metric"):
+                return node
+        return self.layers_table
+
     def focused_pane(self) -> str:
-        """The name of the pane that has the focus."""
-        widget: object = self.focused
-        while isinstance(widget, Widget):
-            if widget.id == "metric":
-                return "loss"
-            if widget.id in PANES:
-                return widget.id
-            widget = widget.parent
-        return "layers"
+        """The name of the pane that has the focus; the metric belongs to the loss."""
+        name = self.focused_widget().id
+        return name if name in PANES else "loss"
 
     def _arrange(self) -> None:
         """In little room: the layers, and one other pane."""
@@ -134,9 +148,10 @@ class MainScreen(Screen[None]):
                 self.query_one("#curves").display = shown
         self.query_one("#left").set_class(not wide and self.pane in PANES[1:3], "both")
         self.query_one("#middle").display = wide or self.pane in ("loss", "findings")
-        tabs = "  ".join(
+        titles, gap = (TITLES, "  ") if self.size.width >= 74 else (SHORT_TITLES, " ")
+        tabs = gap.join(
             f"[@click=app.pane({n})]{'[b]' if p == self.pane else '[dim]'}{n} {t}[/][/]"
-            for n, (p, t) in enumerate(zip(PANES, TITLES, strict=True), start=1)
+            for n, (p, t) in enumerate(zip(PANES, titles, strict=True), start=1)
         )
         self.tabs.update(tabs)
 
@@ -144,10 +159,14 @@ class MainScreen(Screen[None]):
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw what is new; the charts not too often while the run goes on."""
+        failed_now = snapshot.state == "failed" and (self.snapshot is None or self.snapshot.state != "failed")
         self.snapshot = snapshot
         self.status_line.show(snapshot)
         self.hyperparameters.show(snapshot.hyperparameters)
         self.findings.show(snapshot)
+        if failed_now:  # the traceback is there, which nothing may hide
+            self.minimize()
+            self.go_to("findings")
         if snapshot.state != "running" or time.monotonic() - self._drawn_at >= HEAVY_EVERY:
             self.draw_charts()
 
@@ -192,6 +211,9 @@ class MainScreen(Screen[None]):
             panels.append(Panel(title, shown.low, shown.high, shown.counts, reference))
         chart.border_title = f"3 Layer {now.index}: {now.label}"
         chart.show(panels)
+
+    def action_select_layer(self, by: int) -> None:
+        self.layers_table.action_select(by)
 
     def on_layers_table_selected(self) -> None:
         self.show_histograms()

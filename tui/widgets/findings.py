@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
@@ -16,6 +19,11 @@ SIGNS = {"fault": ("✖", FAULT), "warning": ("▲", WARNING), "information": ("
 
 class FindingsPane(VerticalScroll, can_focus=True):
     """What is wrong, the gravest first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("k", "scroll_up", "up", show=False),
+        Binding("j", "scroll_down", "down", show=False),
+    ]
 
     _shown: object = None
 
@@ -49,7 +57,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
 
     def _finding(self, finding: Finding, palette: tuple[str, ...]) -> Text:
         sign, colour = SIGNS[finding.severity]
-        where = f"  layer {_ranges(finding.layers)}" if finding.layers else ""
+        where = f"  layer{'s' * (len(finding.layers) > 1)} {_ranges(finding.layers)}" if finding.layers else ""
         text = Text.assemble(
             (f"{sign} {finding.title}", f"bold {palette[colour]}"),
             f"{where}, since epoch {finding.first_epoch}\n",

@@ -28,6 +28,21 @@ class Changed(Message):
         self.value = value
 
 
+class ValueField(Input):
+    """A field to type a value in; the footer tells how to get out of it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "apply", key_display="enter"),
+        Binding("escape", "cancel", "leave as it was", key_display="esc"),
+    ]
+
+    class Cancelled(Message):
+        """The value stays as it was."""
+
+    def action_cancel(self) -> None:
+        self.post_message(self.Cancelled())
+
+
 class HyperparameterList(Chart, can_focus=True):
     """Names and values; up and down select one."""
 
@@ -38,7 +53,7 @@ class HyperparameterList(Chart, can_focus=True):
     ]
 
     class Selected(Message):
-        """Another hyperparameter has been selected."""
+        """Another hyperparameter has been selected, or there is room for more or fewer of them."""
 
     values: Hyperparameters | None = None
     selected = NAMES.index("lr")
@@ -67,14 +82,28 @@ class HyperparameterList(Chart, can_focus=True):
 
     def _select(self, index: int) -> None:
         self.selected = min(max(index, 0), len(NAMES) - 1)
+        self._scroll()
         self.redraw()
+
+    def on_resize(self) -> None:
+        self._scroll()
+
+    def _scroll(self) -> None:
+        """Keep the selected one in sight."""
+        rows = max(self.size.height, 1)
+        self._top = max(min(max(self._top, self.selected - rows + 1), self.selected, len(NAMES) - rows), 0)
         self.post_message(self.Selected())
+
+    @property
+    def part(self) -> str:
+        """Which of them are seen, when that is not all."""
+        rows = self.size.height
+        return f"{self._top + 1}–{self._top + rows} of {len(NAMES)}" if rows < len(NAMES) else ""
 
     def draw(self, canvas: Canvas) -> None:
         width, height = canvas.region.size
         if self.values is None or height < 1:
             return
-        self._top = min(max(self._top, self.selected - height + 1), self.selected, max(len(NAMES) - height, 0))
         for y, name in enumerate(NAMES[self._top : self._top + height]):
             knob = KNOBS[name]
             chosen = self._top + y == self.selected
@@ -90,10 +119,12 @@ class HyperparameterList(Chart, can_focus=True):
 class HyperparameterPane(Vertical):
     """The list, a field to type in, and what the selected one means."""
 
+    ALLOW_MAXIMIZE = True
+
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
         self.list = HyperparameterList(id="hyperparameter-list")
-        self.field = Input(id="value", compact=True)
+        self.field = ValueField(id="value", compact=True)
         self.refusal = Static(id="refusal", markup=False)
         self.help_text = Static(id="knob-help", markup=False)
 
@@ -118,7 +149,6 @@ class HyperparameterPane(Vertical):
             return
         field.display = True
         field.value = self.list.knob.show(getattr(values, self.list.knob.name))
-        field.border_title = self.list.knob.label
         field.focus()
         field.action_select_all()
 
@@ -133,6 +163,7 @@ class HyperparameterPane(Vertical):
             self.post_message(Changed(knob, value))
 
     def on_hyperparameter_list_selected(self) -> None:
+        self.border_subtitle = self.list.part
         self._explain()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -153,11 +184,9 @@ class HyperparameterPane(Vertical):
         event.stop()
         self.refusal.display = False
 
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "escape" and self.field.has_focus:
-            event.stop()
-            self._leave_field()
-            self.list.focus()
+    def on_value_field_cancelled(self) -> None:
+        self._leave_field()
+        self.list.focus()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         if isinstance(event.widget, Input):

@@ -100,7 +100,7 @@ class LayersTable(Chart, can_focus=True):
             for title, x, w in columns:
                 if title == "by epoch":
                     values = history[layer.index - 1] if layer.index <= len(history) else ()
-                    canvas.text(x, y, drawing.sparkline(values, w, low, high), colour)
+                    canvas.text(x, y, drawing.sparkline(values, w, low, high), MUTED if colour == NONE else colour)
                     continue
                 text, tone = _cell(title, layer)
                 text = text[: w - 1] + "…" if len(text) > w else text
