@@ -108,10 +108,10 @@ def _seed(output: Tensor, gradient: ArrayLike | Tensor | None) -> Tensor:
 def _owned(g: Any, taken: set[int]) -> Tensor:
     """A gradient as a Tensor whose memory nobody else looks into: its owner may change it in place.
 
-    `taken` holds the ids of arrays that have an owner already.
+    `taken` holds the ids of arrays that have an owner already, the seed's among them.
     """
-    data, node = (g.data, g.node) if isinstance(g, Tensor) else (g, None)
-    if data.base is not None or id(data) in taken or not data.flags.writeable:
+    data, node = (g, None) if g.__class__ is ndarray else (g.data, g.node)
+    if data.base is not None or id(data) in taken:
         data = data.copy()
     taken.add(id(data))
     return wrap(data, node)

@@ -489,6 +489,8 @@ def as_array(value: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Array
     """`value` as an array: Python floats become float32, arrays and NumPy scalars keep their dtype."""
     if isinstance(value, Tensor):
         value = value.data
+    if value.__class__ is np.ndarray and dtype is None and value.dtype.kind in "fiub":
+        return value  # the usual case
     array = np.asarray(value, dtype)
     if dtype is None and array.dtype == np.float64 and not isinstance(value, np.ndarray | np.generic):
         array = array.astype(DEFAULT_DTYPE)

@@ -99,9 +99,15 @@ def _softmax(x: Array, axis: int) -> Array:
     return e / np.add.reduce(e, axis, keepdims=True)
 
 
+SHORT = 32  # an axis up to this goes to the front: NumPy reduces many short rows one by one, a few long ones at once
+
+
 def _log_softmax(x: Array, axis: int) -> Array:
-    z = x - np.maximum.reduce(x, axis, keepdims=True)
-    return z - np.log(np.add.reduce(np.exp(z), axis, keepdims=True))
+    front = 0 if x.shape[axis] <= SHORT else axis
+    z = np.ascontiguousarray(x.swapaxes(axis, front))
+    z = z - np.maximum.reduce(z, front, keepdims=True)
+    z = z - np.log(np.add.reduce(np.exp(z), front, keepdims=True))
+    return z.swapaxes(axis, front)
 
 
 softmax = Primitive("softmax", _softmax, lambda g, y, x, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))
