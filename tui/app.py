@@ -15,11 +15,12 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from tui.actions import ACTIONS
+from tui.protocol import PACES, Next, Pace, Pause, Restart, Run, Set, Snapshot, Step
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.main import MINIMUM_SIZE, PANES, MainScreen
 from tui.widgets.hyperparameters import Changed
-from tui.worker import PACES, Next, Pace, Pause, Restart, Run, Set, Snapshot, Step, Worker
+from tui.worker import Worker
 
 __all__ = ["MINIMUM_SIZE", "NNDebugApp"]
 

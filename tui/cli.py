@@ -81,7 +81,8 @@ def _screen(arguments: Sequence[str]) -> int:
         raise Refused("this is not a terminal: use nn-debug run to train without the screen")
     size = os.get_terminal_size()
     from .app import MINIMUM_SIZE, NNDebugApp
-    from .worker import WATCHABLE, Run, start
+    from .protocol import WATCHABLE, Run
+    from .worker import start
 
     if (size.columns, size.lines) < MINIMUM_SIZE or size.lines < MINIMUM_SIZE[1]:
         raise Refused(

@@ -72,7 +72,7 @@ def _train(session: Session, console: Console) -> None:
             total=session.hyperparameters.epochs,
             latest=_latest(session.history[-1], session),
         )
-        while not session.finished and not session.diverged:
+        while not session.finished and session.stop is None:
             session.step()
             if not session.batch:
                 progress.update(bar, completed=session.epoch, latest=_latest(session.history[-1], session))
@@ -102,6 +102,8 @@ def report(session: Session, findings: tuple[Finding, ...], console: Console) ->
     console.print(table)
     if session.stopped_early:
         console.print(f"stopped early: {session.stopped_early}", highlight=False)
+    if session.stop is not None:
+        console.print(f"stopped: {session.stop.text}", highlight=False, markup=False)
     first, metric = session.history[0], session.metric_name
     console.print(
         f"training    loss {format_number(first.train_loss)} → {format_number(last.train_loss)}, "

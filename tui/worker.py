@@ -11,97 +11,32 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import replace
 
 import numpy as np
 
-from tinygrad_nn.diagnosis import Change, EpochRecord, Finding, LayerRecord
-from tinygrad_nn.training import Experiment, Hyperparameters, NeedsRestart, Session
+from tinygrad_nn.diagnosis import Finding
+from tinygrad_nn.training import Branch, Experiment, Hyperparameters, Session
 from tinygrad_nn.training.files import user_traceback
 
+from .protocol import (
+    BranchInfo,
+    Checkout,
+    Command,
+    Fork,
+    Next,
+    Pace,
+    Pause,
+    Restart,
+    Rewind,
+    Set,
+    Snapshot,
+    State,
+    Step,
+    Until,
+)
+
 PUBLISH_EVERY = 1 / 15  # seconds between snapshots while the training runs
-PACES = (1, 2, 5, 10, 20, 50, None)  # epochs a second, for eyes to follow; None is as fast as it goes
-WATCHABLE = 5
-
-State = Literal["starting", "paused", "running", "finished", "failed"]
-
-
-@dataclass(frozen=True)
-class Run:
-    """Train until told otherwise, or to the last epoch."""
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Stop after the batch under way."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """Train on some batches, then pause."""
-
-    batches: int = 1
-
-
-@dataclass(frozen=True)
-class Next:
-    """Train to the end of the epoch, then pause."""
-
-
-@dataclass(frozen=True)
-class Set:
-    """Change hyperparameters in flight."""
-
-    changes: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Restart:
-    """Begin again from epoch 0, with some hyperparameters changed."""
-
-    changes: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How many epochs a second to train at the most; None is as fast as it goes."""
-
-    epochs_per_second: float | None
-
-
-Command: TypeAlias = Run | Pause | Step | Next | Set | Restart | Pace
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """What the screen shows: the run at one moment.
-
-    `notice` is the answer to the last command, `refused` says that it was declined; `error` is the
-    user's own traceback when the run has failed.
-    """
-
-    state: State
-    experiment: str
-    hyperparameters: Hyperparameters
-    epoch: int = 0  # completed epochs
-    batch: int = 0  # completed batches of the epoch under way
-    batches: int = 0  # batches of an epoch
-    steps: int = 0
-    steps_per_second: float = 0.0
-    pace: float | None = None  # epochs a second at the most
-    lr: float = 0.0  # of the next step, after decay
-    loss: float = float("nan")  # of the newest batch
-    metric_name: str = "accuracy"
-    data: str = ""  # the data in a line
-    history: tuple[EpochRecord, ...] = ()
-    layers: tuple[LayerRecord, ...] = ()  # the newest close look
-    findings: tuple[Finding, ...] = ()
-    changes: tuple[Change, ...] = ()
-    notice: str = ""
-    refused: bool = False
-    error: str = ""
 
 
 class Worker:
@@ -161,6 +96,8 @@ class _Loop:
         self.worker = worker
         self.state: State = "paused"
         self.batches_left: int | None = None  # None: no limit
+        self.until: int | None = None  # the epoch to stop after
+        self.told = False  # that the run cannot be repeated
         self.due = 0.0  # when the next batch may begin, by the pace
         self.begin(worker._hyperparameters)
 
@@ -190,35 +127,65 @@ class _Loop:
         session, notice, refused = self.session, "", False
         match command:
             case Pause():
-                self.state = "finished" if session.finished else "paused"
-            case Set(changes):
+                self.rest()
+            case Set() | Restart() | Rewind() | Fork() | Checkout():
                 try:
-                    session.set(**changes)
-                except (NeedsRestart, ValueError) as error:
+                    notice = self.travel(command)
+                except ValueError as error:
                     notice, refused = str(error), True
-                else:
-                    self.worker._hyperparameters = session.hyperparameters
-                    if self.state != "running":
-                        self.state = "finished" if session.finished else "paused"
-            case Restart(changes):
-                self.begin(session.hyperparameters.replace(**changes))
-                self.state = "paused"
             case Pace(epochs_per_second):
                 self.worker.pace = epochs_per_second
                 self.due = 0.0
             case _ if session.finished:
                 self.state = "finished"
                 why = session.stopped_early or "the run is at its last epoch"
-                notice, refused = f"{why}: raise epochs, patience or goal, or restart", True
+                notice, refused = f"{why}: raise epochs, patience or goal, go back, or restart", True
+            case Until(epoch) if epoch <= session.epoch:
+                notice, refused = f"epoch {epoch} is over: the run is in epoch {session.epoch + 1}", True
             case _:
-                self.batches_left = None
+                self.batches_left, self.until = None, None
                 if isinstance(command, Step):
                     self.batches_left = command.batches
                 elif isinstance(command, Next):
-                    self.batches_left = len(session.batches) - session.batch
+                    self.until = session.epoch + 1
+                elif isinstance(command, Until):
+                    self.until = command.epoch
                 self.state = "running"
                 self.published = (time.perf_counter(), session.steps)
         self.publish(notice, refused)
+
+    def travel(self, command: Set | Restart | Rewind | Fork | Checkout) -> str:
+        """To another moment or branch, or a change here and now; what there is to say of it."""
+        session = self.session
+        branch = session.branch
+        match command:
+            case Set(changes):
+                session.set(**changes)
+            case Restart(changes):
+                session.restart(**changes)
+            case Rewind(epoch):
+                session.rewind(epoch)
+            case Fork(epoch, changes):
+                session.fork(epoch, **changes)
+            case Checkout(number):
+                session.checkout(session.branches[number])
+        if not isinstance(command, Set) or session.branch is not branch:
+            self.rest()
+            self.diagnose()
+        elif self.state != "running":
+            self.rest()
+        if not session.repeatable and not self.told:
+            self.told = True
+            return (
+                "what was run twice did not give the same numbers: draw all randomness from the generators that "
+                "the experiment's methods are given"
+            )
+        if len(session.branches) > 1 and session.branch is not branch and not isinstance(command, Checkout):
+            return f"{session.branch.title}, from epoch {session.branch.epoch:.4g} of {branch.name}"
+        return ""
+
+    def rest(self) -> None:
+        self.state = "finished" if self.session.finished else "paused"
 
     def train(self) -> None:
         """One batch."""
@@ -233,11 +200,11 @@ class _Loop:
         if session.epoch != epoch and session.epoch >= self.diagnose_at:
             self.diagnose()
         notice = ""
-        if session.diverged:
-            self.state, notice = "paused", f"stopped: the loss of step {session.steps} is {self.loss:g}"
+        if session.stop is not None:
+            self.state, notice = "paused", f"stopped: {session.stop.text}"
         elif session.finished:
             self.state, notice = "finished", session.stopped_early and f"stopped early: {session.stopped_early}"
-        elif self.batches_left == 0:
+        elif self.batches_left == 0 or self.until == session.epoch:
             self.state = "paused"
         if self.state != "running":
             self.diagnose()
@@ -246,7 +213,7 @@ class _Loop:
             then, steps = self.published
             self.speed = (session.steps - steps) / max(now - then, 1e-9)
             self.published = (now, session.steps)
-            self.publish(notice, session.diverged)
+            self.publish(notice, session.stop is not None)
         time.sleep(0)  # hand the interpreter to the screen if it waits for it
 
     def diagnose(self) -> None:
@@ -271,12 +238,20 @@ class _Loop:
             metric_name=session.metric_name,
             data=f"{session.train.name}: {session.train.n_samples} + {session.validation.n_samples} examples",
             history=tuple(session.history),
+            known=tuple(session.branch.history),
+            branch=session.branch.id,
+            branches=tuple(_described(branch) for branch in session.branches),
             layers=session.layers,
             findings=self.findings,
             changes=tuple(session.changes),
             notice=notice,
             refused=refused,
         )
+
+
+def _described(branch: Branch) -> BranchInfo:
+    parent = branch.parent.id if branch.parent is not None else None
+    return BranchInfo(branch.id, branch.name, branch.title, parent, branch.epoch, len(branch.history) - 1)
 
 
 def start(experiment: Experiment, hyperparameters: Hyperparameters, pace: float | None = None) -> Worker:

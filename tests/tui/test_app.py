@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 from tinygrad_nn.training import Experiment, Hyperparameters
 from tui.actions import ACTIONS, EXPLANATIONS
 from tui.app import NNDebugApp
+from tui.protocol import Set, Snapshot
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.main import PANES, LossChart
@@ -20,7 +21,7 @@ from tui.widgets.charts import Chart, HistogramChart
 from tui.widgets.hyperparameters import NAMES, HyperparameterList
 from tui.widgets.keys import KeyHint
 from tui.widgets.layers import LayersTable
-from tui.worker import Set, Snapshot, start
+from tui.worker import start
 
 PACE = 5  # the pilot waits for an idle processor after each key: at full speed it would wait long
 SIZES = [(80, 24), (120, 40)]
@@ -103,7 +104,7 @@ async def test_a_hyperparameter_is_changed_live_and_reaches_the_session(size):
         await d.press(*"0.5", "enter")
         await d.until(lambda: d.now.hyperparameters.lr == 0.5)
         assert d.now.state == "running"
-        assert [c.after for c in d.now.changes] == ["0.5"]
+        assert [c.after for c in d.now.changes] == [0.5]
         await d.until(lambda: "0.5" in d.text("#hyperparameter-list"))
         await d.press("space")
         await d.until(lambda: d.now.state == "paused")
@@ -157,7 +158,7 @@ async def test_the_same_refusal_is_told_again():
             d.app.worker.send(Set({"seed": 7}))
             await d.until(lambda count=count: len(told) == count)
         assert told[0] == told[1]
-        assert "restart" in told[0][0]
+        assert "fork from epoch 0" in told[0][0]
         assert told[0][1] == "warning"
 
 
