@@ -87,7 +87,14 @@ class Pace:
     epochs_per_second: float | None
 
 
-Command: TypeAlias = Run | Pause | Step | Next | Until | Set | Restart | Pace | Rewind | Fork | Checkout
+@dataclass(frozen=True)
+class Break:
+    """Stop where one of these conditions holds after a step; they replace those that were set."""
+
+    conditions: tuple[str, ...]
+
+
+Command: TypeAlias = Run | Pause | Step | Next | Until | Set | Restart | Pace | Rewind | Fork | Checkout | Break
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ class BranchInfo:
 class Snapshot:
     """What the screen shows: the run at one moment.
 
-    `history`, `layers`, `findings` and `changes` are those up to the moment, `known` is all that the branch has
+    `history`, `layers` and `findings` are those up to the moment, `known` and `changes` all that the branch has
     seen. `notice` is the answer to the last command, `refused` says that it was declined; `error` is the user's
     own traceback when the run has failed.
     """
@@ -128,6 +135,7 @@ class Snapshot:
     known: tuple[EpochRecord, ...] = ()
     branch: int = 0
     branches: tuple[BranchInfo, ...] = ()
+    breakpoints: tuple[str, ...] = ()
     layers: tuple[LayerRecord, ...] = ()  # the newest close look
     findings: tuple[Finding, ...] = ()
     changes: tuple[Change, ...] = ()

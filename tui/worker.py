@@ -243,7 +243,7 @@ class _Loop:
             branches=tuple(_described(branch) for branch in session.branches),
             layers=session.layers,
             findings=self.findings,
-            changes=tuple(session.changes),
+            changes=tuple(session.branch.changes),
             notice=notice,
             refused=refused,
         )
