@@ -11,13 +11,15 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
 from tinygrad_nn.diagnosis import Finding
 from tinygrad_nn.training import Branch, Experiment, Hyperparameters, Session
-from tinygrad_nn.training.files import user_traceback
+from tinygrad_nn.training.files import by_user, user_traceback
 
 from .protocol import (
     BranchInfo,
@@ -39,12 +41,26 @@ from .protocol import (
 PUBLISH_EVERY = 1 / 15  # seconds between snapshots while the training runs
 
 
-class Worker:
-    """Trains `experiment` in a thread of its own. `send` commands, look at `snapshot`, `close` at the end."""
+Begin: TypeAlias = Callable[[Experiment, Hyperparameters], Session]
 
-    def __init__(self, experiment: Experiment, hyperparameters: Hyperparameters, pace: float | None = None) -> None:
+
+class Worker:
+    """Trains `experiment` in a thread of its own. `send` commands, look at `snapshot`, `close` at the end.
+
+    `begin` makes the session, in the thread; `fresh` is set whenever there is a new snapshot.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        hyperparameters: Hyperparameters,
+        pace: float | None = None,
+        begin: Begin = Session,
+    ) -> None:
         self.experiment = experiment
         self.pace = pace
+        self.begin = begin
+        self.fresh = threading.Event()
         self._hyperparameters = hyperparameters
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         self._mailbox = Snapshot("starting", experiment.name, hyperparameters)
@@ -54,6 +70,10 @@ class Worker:
     def snapshot(self) -> Snapshot:
         """The newest snapshot; the same object as before if nothing has happened since."""
         return self._mailbox
+
+    def publish(self, snapshot: Snapshot) -> None:
+        self._mailbox = snapshot
+        self.fresh.set()
 
     def start(self) -> None:
         # Python's threads take turns; shorter ones let the screen answer a key while the training is at it.
@@ -72,43 +92,41 @@ class Worker:
 
     def _main(self) -> None:
         with np.errstate(all="ignore"):  # an overflow shows in the findings, not as a warning over the screen
-            try:
-                _Loop(self).run()
-            except Exception as error:
-                self._mailbox = replace(
-                    self._mailbox, state="failed", error=user_traceback(error), steps_per_second=0.0
-                )
-                self._drain()
+            session = self._session()
+            if session is not None:
+                _Loop(self, session).run()
 
-    def _drain(self) -> None:
-        """After a failure: only a restart does anything."""
-        while (command := self._commands.get()) is not None:
-            if isinstance(command, Restart):
-                self._hyperparameters = self._hyperparameters.replace(**command.changes)
-                self._main()
-                return
+    def _session(self) -> Session | None:
+        """The session, or None when the screen has closed before there was one."""
+        while True:
+            try:
+                return self.begin(self.experiment, self._hyperparameters)
+            except Exception as error:
+                self.publish(replace(self._mailbox, state="failed", error=user_traceback(error)))
+            while not isinstance(command := self._commands.get(), Restart):  # nothing else helps
+                if command is None:
+                    return None
+            self._hyperparameters = self._hyperparameters.replace(**command.changes)
 
 
 class _Loop:
     """The thread's work: obey commands, step, publish."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, session: Session) -> None:
         self.worker = worker
+        self.session = session
         self.state: State = "paused"
+        self.error = ""  # the user's, which has stopped the run
         self.batches_left: int | None = None  # None: no limit
         self.until: int | None = None  # the epoch to stop after
         self.told = False  # that the run cannot be repeated
         self.due = 0.0  # when the next batch may begin, by the pace
-        self.begin(worker._hyperparameters)
-
-    def begin(self, hyperparameters: Hyperparameters) -> None:
-        self.worker._hyperparameters = hyperparameters
-        self.session = Session(self.worker.experiment, hyperparameters)
         self.loss = float("nan")
         self.findings: tuple[Finding, ...] = ()
-        self.diagnose()
         self.speed = 0.0
         self.published = (time.perf_counter(), 0)
+        self.rest()
+        self.diagnose()
 
     def run(self) -> None:
         self.publish()
@@ -127,15 +145,21 @@ class _Loop:
         session, notice, refused = self.session, "", False
         match command:
             case Pause():
-                self.rest()
+                if self.state == "running":
+                    self.rest()
             case Set() | Restart() | Rewind() | Fork() | Checkout():
                 try:
                     notice = self.travel(command)
-                except ValueError as error:
-                    notice, refused = str(error), True
+                except Exception as error:
+                    if not isinstance(error, ValueError) or by_user(error):
+                        self.fail(error)
+                    else:
+                        notice, refused = str(error), True
             case Pace(epochs_per_second):
                 self.worker.pace = epochs_per_second
                 self.due = 0.0
+            case _ if self.state == "failed":
+                notice, refused = "the run has failed: go back in time, or restart", True
             case _ if session.finished:
                 self.state = "finished"
                 why = session.stopped_early or "the run is at its last epoch"
@@ -169,6 +193,7 @@ class _Loop:
                 session.fork(epoch, **changes)
             case Checkout(number):
                 session.checkout(session.branches[number])
+        self.error = ""
         if not isinstance(command, Set) or session.branch is not branch:
             self.rest()
             self.diagnose()
@@ -187,6 +212,14 @@ class _Loop:
     def rest(self) -> None:
         self.state = "finished" if self.session.finished else "paused"
 
+    def fail(self, error: Exception) -> None:
+        """The user's code has raised: the run stops after the last step that went well."""
+        self.state, self.error, self.speed = "failed", user_traceback(error), 0.0
+        try:
+            self.session.rewind(step=self.session.steps)
+        except Exception:  # it fails again on the way: the moment stays as the failure left it
+            return
+
     def train(self) -> None:
         """One batch."""
         session = self.session
@@ -196,7 +229,12 @@ class _Loop:
         if self.batches_left is not None:
             self.batches_left -= 1
         epoch = session.epoch
-        self.loss = session.step(observe=self.batches_left == 0).loss
+        try:
+            self.loss = session.step(observe=self.batches_left == 0).loss
+        except Exception as error:
+            self.fail(error)
+            self.publish()
+            return
         if session.epoch != epoch and session.epoch >= self.diagnose_at:
             self.diagnose()
         notice = ""
@@ -223,7 +261,7 @@ class _Loop:
 
     def publish(self, notice: str = "", refused: bool = False) -> None:
         session = self.session
-        self.worker._mailbox = Snapshot(
+        snapshot = Snapshot(
             state=self.state,
             experiment=self.worker.experiment.name,
             hyperparameters=session.hyperparameters,
@@ -246,7 +284,9 @@ class _Loop:
             changes=tuple(session.branch.changes),
             notice=notice,
             refused=refused,
+            error=self.error,
         )
+        self.worker.publish(snapshot)
 
 
 def _described(branch: Branch) -> BranchInfo:
@@ -254,8 +294,10 @@ def _described(branch: Branch) -> BranchInfo:
     return BranchInfo(branch.id, branch.name, branch.title, parent, branch.epoch, len(branch.history) - 1)
 
 
-def start(experiment: Experiment, hyperparameters: Hyperparameters, pace: float | None = None) -> Worker:
+def start(
+    experiment: Experiment, hyperparameters: Hyperparameters, pace: float | None = None, begin: Begin = Session
+) -> Worker:
     """A worker that has begun to build its session."""
-    worker = Worker(experiment, hyperparameters, pace)
+    worker = Worker(experiment, hyperparameters, pace, begin)
     worker.start()
     return worker

@@ -161,6 +161,38 @@ def test_an_error_of_the_user_ends_the_run_not_the_worker():
         worker.close()
 
 
+class BreaksLater(Experiment):
+    dataset = "xor"
+
+    def loss(self, hp, train):
+        loss, seen = nn.BCEWithLogitsLoss(), []
+
+        def failing(output, target):
+            seen.append(1)
+            if len(seen) == 20:
+                raise KeyError("in the middle")
+            return loss(output, target)
+
+        return failing
+
+
+def test_an_error_in_the_middle_leaves_what_went_well_to_go_back_to():
+    worker = start(BreaksLater(), HP)
+    try:
+        worker.send(Run())
+        failed = wait_for(worker, lambda s: s.state == "failed")
+        assert "KeyError: 'in the middle'" in failed.error
+        assert failed.steps > 0
+        worker.send(Run())
+        assert "has failed" in wait_for(worker, lambda s: s.refused).notice
+        worker.send(Rewind(0))
+        assert wait_for(worker, lambda s: s.state == "paused").error == ""
+        worker.send(Until(2))
+        assert wait_for(worker, lambda s: s.state == "paused" and s.epoch == 2).steps == 26
+    finally:
+        worker.close()
+
+
 class Diverging(Experiment):
     dataset = "xor"
 

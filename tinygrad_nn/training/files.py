@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import sysconfig
 import traceback
 from pathlib import Path
 
 from .experiment import Experiment
 
+INSTALLED = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 OWN = Path(__file__).resolve().parents[1]  # frames from here are not the user's business
 
 
@@ -67,6 +69,12 @@ def user_traceback(error: BaseException) -> str:
     own = [f for f in frames if not _internal(f.filename)]
     lines = traceback.format_list(own or frames) + traceback.format_exception_only(error)
     return "".join(lines).rstrip()
+
+
+def by_user(error: BaseException) -> bool:
+    """Whether the user's code was running when the error was raised, and not only ours and Python's."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return not all(_internal(f) or f.startswith((*INSTALLED, "<")) for f in files)
 
 
 def _internal(filename: str) -> bool:
