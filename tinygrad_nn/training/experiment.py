@@ -125,12 +125,11 @@ class Experiment:
     def score(self, task: Task, output: Array, target: Array) -> float:
         """What the metric sums up over a batch: right answers for classes, squared errors for numbers.
 
-        A single column of outputs is taken as logits (right of 0 is class 1), several as scores.
+        Which class the outputs mean is for `predicted_classes` to say.
         """
         if task == "regression":
             return float(np.square(output - target).sum())
-        predicted = output.argmax(axis=1) if output.shape[1] > 1 else output[:, 0] > 0
-        return int(np.count_nonzero(predicted == target.reshape(-1)))
+        return int(np.count_nonzero(predicted_classes(output) == target.reshape(-1)))
 
     def optimizer(self, hp: Hyperparameters, parameters: Iterable[Tensor]) -> optim.Optimizer:
         """The optimiser over the model's parameters; its learning rate follows `hp.lr` and `hp.lr_decay`."""
@@ -152,3 +151,8 @@ def outputs(train: Dataset) -> int:
     if train.task == "regression":
         return 1 if train.y.ndim == 1 else train.y.shape[1]
     return 1 if train.n_classes == 2 else train.n_classes
+
+
+def predicted_classes(output: Array) -> Array:
+    """The class that each row of outputs means: of one column, a logit, 1 right of 0; of several, the largest."""
+    return np.asarray(output.argmax(axis=1) if output.shape[1] > 1 else output[:, 0] > 0)

@@ -76,9 +76,10 @@ class Knob:
                 raise self.refuse(value)
             return value
         if self.kind == "sizes":
-            if not isinstance(value, list | tuple) or not all(_whole(n) and 1 <= n <= 4096 for n in value):
+            sizes = (value,) if _whole(value) else value
+            if not isinstance(sizes, list | tuple) or not all(_whole(n) and 1 <= n <= 4096 for n in sizes):
                 raise self.refuse(value)
-            return tuple(int(n) for n in value)
+            return tuple(int(n) for n in sizes)
         if self.kind == "integer" and not _whole(value):
             raise self.refuse(value)
         if isinstance(value, bool) or not isinstance(value, int | float) or not -math.inf < value < math.inf:
