@@ -138,7 +138,7 @@ def _report_quality(session: Session, console: Console) -> None:
     if isinstance(quality, RegressionReport):
         table = _table(title, "target", "mean absolute error", "root mean square error", "R²")
         for target in quality.targets:
-            table.add_row(target.name, *map(format_number, (target.mae, target.rmse, target.r2)))
+            table.add_row(target.name, f"{target.mae:.5g}", f"{target.rmse:.5g}", f"{target.r2:.3f}")
         console.print(table)
     else:
         classes = quality.classes

@@ -23,7 +23,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from ..data import read_table, registry
+import numpy as np
+
+from ..data import read_table, registry, train_validation_split
 from ..data.names import unknown
 from .experiment import Experiment
 from .hyperparameters import KNOBS, named
@@ -66,6 +68,7 @@ def experiment_on(
     path = (folder or Path()) / data
     if data not in registry.names() and (path.suffix or path.exists()):
         table, report = read_table(path, target, task=task, ignore=ignore, missing=missing)
+        train_validation_split(table, rng=np.random.default_rng(0))  # what is too little for that is refused here
         return Experiment(table, name=name, notes=report.lines)
     registry.describe(data)  # an unknown name is refused here, before anything starts
     if target is not None or ignore or missing != "error" or task is not None:
