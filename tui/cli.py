@@ -10,7 +10,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def _screen(arguments: Sequence[str]) -> int:
     parser.add_argument("--paused", action="store_true", help="wait before the first step")
     parser.add_argument("--fast", action="store_true", help="train at full speed instead of one that eyes can follow")
     options = parser.parse_args(arguments)
-    experiment, hyperparameters, notes = _experiment(options)
+    experiment, hyperparameters = _experiment(options)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refused("this is not a terminal: use nn-debug run to train without the screen")
     size = os.get_terminal_size()
@@ -93,7 +92,7 @@ def _screen(arguments: Sequence[str]) -> int:
     if not options.paused:
         worker.send(Run())
     try:
-        return NNDebugApp(worker, notes).run() or OK
+        return NNDebugApp(worker, experiment.notes).run() or OK
     finally:
         worker.close()
 
@@ -104,10 +103,10 @@ def _run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.epochs is not None:
         options.set.append(f"epochs={options.epochs}")
-    experiment, hyperparameters, notes = _experiment(options)
+    experiment, hyperparameters = _experiment(options)
     from .headless import run
 
-    for note in notes:
+    for note in experiment.notes:
         print(note)
     return run(experiment, hyperparameters)
 
@@ -126,7 +125,12 @@ def _parser(prog: str, description: str) -> Parser:
         epilog=f"data sets for --data:\n{data}\n\nhyperparameters for --set:\n{knobs}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", nargs="?", metavar="EXPERIMENT.py", help="a Python file that defines an Experiment")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="EXPERIMENT",
+        help="a Python file that defines an Experiment, or a TOML file of data and hyperparameters",
+    )
     parser.add_argument(
         "--data",
         metavar="NAME|FILE",
@@ -145,6 +149,11 @@ def _parser(prog: str, description: str) -> Parser:
         choices=("error", "mean", "drop"),
         default="error",
         help="rows of your table with missing values: refuse them, fill in the column's mean, or leave them out",
+    )
+    parser.add_argument(
+        "--task",
+        choices=("classification", "regression"),
+        help="what the target of your table is, where that is not to be guessed from its values",
     )
     parser.add_argument(
         "--set",
@@ -169,33 +178,28 @@ def _version() -> str:
     return __version__
 
 
-def _experiment(options: argparse.Namespace) -> tuple[Experiment, Hyperparameters, tuple[str, ...]]:
-    """What to train, where it starts, and what was done to the data, from the command line."""
-    from tinygrad_nn.data import read_table, registry
-    from tinygrad_nn.training import Experiment
-    from tinygrad_nn.training.files import ExperimentError, load_experiment
+def _experiment(options: argparse.Namespace) -> tuple[Experiment, Hyperparameters]:
+    """What to train and where it starts, from the command line."""
+    from tinygrad_nn.training.files import ExperimentError, experiment_on, load_experiment
 
     try:
-        if options.file is not None and options.data is not None:
+        if options.file is None:
+            experiment = experiment_on(
+                options.data or "digits",
+                target=options.target,
+                ignore=options.ignore,
+                missing=options.missing,
+                task=options.task,
+            )
+        elif options.data is not None:
             raise Refused("give an experiment file or --data, not both")
-        name = options.data or "digits"
-        notes: tuple[str, ...] = ()
-        is_table = (
-            options.data is not None and (Path(name).suffix or Path(name).exists()) and name not in registry.names()
-        )
-        if not is_table and (options.target is not None or options.ignore or options.missing != "error"):
-            raise Refused("--target, --ignore and --missing are for a table of your own: give its file as --data")
-        if options.file is not None:
-            experiment = load_experiment(options.file)
-        elif is_table:
-            table, report = read_table(name, options.target, ignore=options.ignore, missing=options.missing)
-            experiment, notes = Experiment(table), report.lines
+        elif options.target is not None or options.ignore or options.missing != "error" or options.task is not None:
+            raise Refused("--target, --ignore, --missing and --task are for a table of your own, given as --data")
         else:
-            registry.describe(name)  # an unknown name is refused here, before anything starts
-            experiment = Experiment(name)
-        return experiment, experiment.hyperparameters.updated(options.set), notes
+            experiment = load_experiment(options.file)
+        return experiment, experiment.hyperparameters.updated(options.set)
     except OSError as error:
-        raise Refused(f"{name}: {error.strerror or error}") from None
+        raise Refused(f"{error.filename}: {error.strerror or error}") from None
     except (ValueError, ImportError, ExperimentError) as error:
         raise Refused(str(error)) from None
 

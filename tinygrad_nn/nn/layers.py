@@ -24,8 +24,11 @@ class Linear(Module):
     """`y = x @ weight.T + bias`.
 
     x (..., in_features) to y (..., out_features); weight (out_features, in_features), bias
-    (out_features,) or None. Both start from U(-1/√in_features, 1/√in_features), as in PyTorch.
+    (out_features,) or None. Both start from U(-1/√in_features, 1/√in_features), as in PyTorch. `initialiser` is for a
+    recipe that fills the weight otherwise to note how; `repr` shows it.
     """
+
+    initialiser: str = ""
 
     def __init__(
         self,
@@ -58,7 +61,8 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         bias = self.bias is not None
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={bias}"
+        start = f", initialiser={self.initialiser}" if self.initialiser else ""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={bias}{start}"
 
 
 class Identity(Module):

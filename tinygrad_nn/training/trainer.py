@@ -72,7 +72,7 @@ class Trainer:
         self.hyperparameters = hp
         self.streams = Streams.from_seed(hp.seed)
         dataset = self.experiment.data(hp, self.streams.data)
-        self.train, self.validation = _prepared(dataset, hp, self.streams.split)
+        self.train, self.validation, self.target_scaler = _prepared(dataset, hp, self.streams.split)
         self.task = dataset.task
         self.model = self.experiment.model(hp, self.train, self.streams.init)
         for module in self.model.modules():
@@ -343,17 +343,20 @@ class Trainer:
             self.model.train()
 
 
-def _prepared(dataset: Dataset, hp: Hyperparameters, rng: np.random.Generator) -> tuple[Dataset, Dataset]:
-    """The training and validation parts, scaled by what the training part alone shows."""
+def _prepared(
+    dataset: Dataset, hp: Hyperparameters, rng: np.random.Generator
+) -> tuple[Dataset, Dataset, StandardScaler | None]:
+    """The training and validation parts, scaled by what the training part alone shows, and what scaled the targets."""
     train, validation = train_validation_split(dataset, hp.validation, rng=rng)
     if hp.scaling != "none":
         scaler = StandardScaler() if hp.scaling == "standard" else MinMaxScaler()
         scaler.fit(train.x)
         train, validation = (replace(part, x=scaler.transform(part.x)) for part in (train, validation))
+    targets = None
     if dataset.task == "regression" and hp.target_scaling == "standard":
-        columns = StandardScaler().fit(train.y.reshape(train.n_samples, -1))
+        targets = StandardScaler().fit(train.y.reshape(train.n_samples, -1))
         train, validation = (
-            replace(part, y=columns.transform(part.y.reshape(part.n_samples, -1)).reshape(part.y.shape))
+            replace(part, y=targets.transform(part.y.reshape(part.n_samples, -1)).reshape(part.y.shape))
             for part in (train, validation)
         )
-    return train, validation
+    return train, validation, targets
