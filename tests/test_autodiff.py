@@ -104,7 +104,9 @@ def test_only_what_leads_to_the_inputs_is_computed():
     poisoned = Primitive("poisoned", lambda x: x * 1.0, forbidden)
     x, other = leaf(2.0), leaf(3.0)
     y = x * x + poisoned(other) * 2
-    assert grad(y.sum(), x)[0].item() == 4
+    assert grad(y.sum(), x, retain_graph=True)[0].item() == 4
+    aside = poisoned(other)
+    assert grad((y, aside, other), x, ([1.0], [1.0], [1.0]))[0].item() == 4
 
 
 def test_higher_orders():
@@ -165,6 +167,13 @@ def test_retain_grad():
     (y * 3).sum().backward()
     assert y.grad.item() == 6
     x.retain_grad()  # a leaf keeps it anyway
+    z = x * 2
+    z.retain_grad()
+    total = z.sum()
+    del z  # and with it the wish
+    x.grad = None
+    total.backward()
+    assert x.grad.item() == 2
 
 
 def test_no_grad_as_context_and_decorator_nests_and_is_of_one_thread():
@@ -271,6 +280,29 @@ def test_leaves_own_their_gradients(create_graph):
     assert own.tolist() == [1, 1]
     (fresh,) = grad(scale.sum(), scale)  # nor is anything kept from pass to pass changed
     assert fresh.data.tolist() == [1]
+
+
+def test_grad_outputs_are_one_for_each_output_or_the_weights_of_the_only_one():
+    x = leaf(1.0, 2.0)
+    for weights in ([3.0, 4.0], (3.0, 4.0), [[3.0, 4.0]], [Tensor([3.0, 4.0])], np.array([3.0, 4.0])):
+        assert grad(x * 2, x, weights)[0].data.tolist() == [6, 8]
+        assert grad([x * 2], x, weights)[0].data.tolist() == [6, 8]
+    for weights in ([[3.0, 4.0]], [[[3.0, 4.0]]]):
+        assert grad((x * 2).reshape(1, 2), x, weights)[0].data.tolist() == [6, 8]
+    for weights in ([3.0], [None], None, 3.0):
+        wanted = 3.0 if weights in ([3.0], 3.0) else 1.0
+        assert grad((x * 2).sum(), x, weights)[0].data.tolist() == [2 * wanted] * 2
+    for outputs, weights in ((x * 2, [1.0, 2.0, 3.0]), ((x, x), [np.ones(2)]), (x, [None, None])):
+        with pytest.raises(ValueError, match=r"grad_outputs has \d gradients, there are \d outputs"):
+            grad(outputs, x, weights)
+
+
+def test_a_leaf_that_is_gone_takes_no_gradient():
+    x, gone = leaf(2.0), leaf(3.0)
+    y = (x * gone).sum()
+    del gone
+    y.backward()
+    assert x.grad.item() == 3
 
 
 def test_a_gradient_that_is_given_keeps_the_precision_of_the_output():

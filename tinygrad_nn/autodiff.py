@@ -64,13 +64,14 @@ def grad(
 ) -> tuple[Tensor, ...]:
     """The gradients of the sum of `outputs` with respect to each of `inputs`, without touching `.grad`.
 
+    `grad_outputs` weigh the elements of each output; of a single output it may be the weights themselves.
     Only what leads to `inputs` is computed. With `create_graph=True` the results can be
     differentiated again. An input that no output depends on is a RuntimeError, or with
-    `allow_unused` gets zeros.
+    `allow_unused` gets zeros. ValueError: `grad_outputs` are missing, too few or many, or misshapen.
     """
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    weights: list[Any] = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs] * len(outputs)
+    weights = _weights(outputs, grad_outputs)
     for i, x in enumerate(inputs):
         if x.node is None:
             raise RuntimeError(f"input {i} of grad() does not require gradients: use requires_grad_()")
@@ -87,6 +88,18 @@ def grad(
             g = np.zeros_like(x.data)
         results.append(_owned(g, taken))
     return tuple(results)
+
+
+def _weights(outputs: Sequence[Tensor], given: Any) -> list[Any]:
+    """The `grad_outputs` of `grad`, one for each output."""
+    if not isinstance(given, list | tuple):
+        return [given] * len(outputs)
+    numbers = not any(w is None or isinstance(w, Tensor) for w in given)
+    if len(outputs) == 1 and numbers and np.shape(given) == outputs[0].shape:
+        return [given]  # no list of one gradient has that shape: it would have one axis more
+    if len(given) != len(outputs):
+        raise ValueError(f"grad_outputs has {len(given)} gradients, there are {len(outputs)} outputs")
+    return list(given)
 
 
 def _seed(output: Tensor, gradient: ArrayLike | Tensor | None) -> Tensor:
