@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from tinygrad_nn import Tensor, enable_grad, grad, is_grad_enabled, no_grad
+from tinygrad_nn import Tensor, autodiff, enable_grad, grad, is_grad_enabled, no_grad
 from tinygrad_nn.node import Node, note_write
 from tinygrad_nn.ops import Primitive
 
@@ -128,6 +128,29 @@ def test_backward_with_create_graph_gives_a_gradient_to_differentiate():
     x.grad = None
     first.sum().backward()
     assert x.grad.item() == 18
+
+
+def test_gradients_of_recorded_passes_add_up_and_are_differentiated_until_an_ordinary_one():
+    x = Tensor(np.array(2.0), requires_grad=True)
+    y = x * x * x
+    y.backward(create_graph=True)
+    y.backward(create_graph=True)  # which keeps the graph as well
+    assert x.grad.item() == 24
+    assert grad(x.grad, x, retain_graph=True)[0].item() == 24
+    y.backward()
+    assert x.grad.item() == 36
+    assert not x.grad.requires_grad
+    assert isinstance(x.grad, Tensor)
+    assert type(x.grad.data) is np.ndarray
+
+
+def test_by_default_nothing_is_recorded_or_kept():
+    x = leaf(2.0)
+    for differentiate in (lambda y: grad(y, x)[0], lambda y: autodiff.backward(y) or x.grad):
+        y = (x * x).sum()
+        assert not differentiate(y).requires_grad
+        with pytest.raises(RuntimeError, match="has been freed"):
+            y.backward()
 
 
 def test_hooks_see_and_replace_and_are_removed():
@@ -292,17 +315,36 @@ def test_grad_outputs_are_one_for_each_output_or_the_weights_of_the_only_one():
     for weights in ([3.0], [None], None, 3.0):
         wanted = 3.0 if weights in ([3.0], 3.0) else 1.0
         assert grad((x * 2).sum(), x, weights)[0].data.tolist() == [2 * wanted] * 2
+    assert grad((x * 2, x * 3), x, np.array([1.0, 2.0]))[0].data.tolist() == [5, 10]
+    assert isinstance(grad((x.sum(), x.max()), x), tuple)
+    with pytest.raises(ValueError, match=r"gradient has shape \(\), the output has \(2,\)"):
+        grad((x, x), x, [1.0, 2.0])
     for outputs, weights in ((x * 2, [1.0, 2.0, 3.0]), ((x, x), [np.ones(2)]), (x, [None, None])):
         with pytest.raises(ValueError, match=r"grad_outputs has \d gradients, there are \d outputs"):
             grad(outputs, x, weights)
 
 
 def test_a_leaf_that_is_gone_takes_no_gradient():
-    x, gone = leaf(2.0), leaf(3.0)
-    y = (x * gone).sum()
+    x, gone, z = leaf(2.0), leaf(3.0), leaf(5.0)
+    y = (x * gone * z).sum()
     del gone
     y.backward()
-    assert x.grad.item() == 3
+    assert (x.grad.item(), z.grad.item()) == (15, 6)
+
+
+def test_what_a_hook_or_a_rule_gives_stays_its_own():
+    constant = np.array([5.0, 6.0])
+    constant.flags.writeable = False
+    given = Primitive("given", lambda x: x * 1.0, lambda g, y, x: constant)
+    x, y, z = leaf(1.0, 2.0), leaf(1.0, 2.0), leaf(1.0, 2.0)
+    own = Tensor(np.array([5.0, 6.0]))
+    y.register_hook(lambda g: own)
+    z.register_hook(lambda g: own.data)
+    (given(x) + y + z).sum().backward()
+    for gradient in (x.grad, y.grad, z.grad):
+        assert gradient.data.tolist() == [5, 6]
+        gradient.data += 1
+    assert own.data.tolist() == [5, 6]
 
 
 def test_a_gradient_that_is_given_keeps_the_precision_of_the_output():
@@ -313,6 +355,7 @@ def test_a_gradient_that_is_given_keeps_the_precision_of_the_output():
     single = Tensor([1.0, 2.0], requires_grad=True)
     (single * 1).backward(np.array([0.5, 0.25]))
     assert single.grad.dtype == np.float32
+    assert grad(single, single, Tensor(np.array([0.5, 0.25])))[0].dtype == np.float32
 
 
 def test_a_sum_collected_in_place_keeps_its_gradient():

@@ -255,7 +255,8 @@ def _hooked(node: Node | Leaf, g: Any, create_graph: bool) -> Any:
             changed = hook(g if create_graph else wrap(g, None))
             if changed is not None:
                 changed = changed if isinstance(changed, Tensor) else Tensor(changed)
-                g = changed if create_graph else changed.data
+                own = changed.data.copy()  # what the hook gives may be kept by the user
+                g = wrap(own, changed.node) if create_graph else own
     return g
 
 
