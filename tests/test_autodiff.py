@@ -103,10 +103,15 @@ def test_only_what_leads_to_the_inputs_is_computed():
 
     poisoned = Primitive("poisoned", lambda x: x * 1.0, forbidden)
     x, other = leaf(2.0), leaf(3.0)
-    y = x * x + poisoned(other) * 2
+    y = x * x + poisoned(other * 1.0) * 2
     assert grad(y.sum(), x, retain_graph=True)[0].item() == 4
-    aside = poisoned(other)
-    assert grad((y, aside, other), x, ([1.0], [1.0], [1.0]))[0].item() == 4
+    aside, seen = other * 5, []
+    other.register_hook(seen.append)
+    assert grad((y, aside, other), x)[0].item() == 4
+    assert seen == []
+    assert grad(aside, other)[0].item() == 5  # what was not walked is not freed
+    one_sided = Primitive("one_sided", np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: forbidden(g, y, b))
+    assert grad(one_sided(x, other), x)[0].item() == 3
 
 
 def test_higher_orders():
@@ -118,6 +123,19 @@ def test_higher_orders():
         if not y.requires_grad:
             break
         y = y.sum()
+
+
+def test_create_graph_records_where_recording_is_off_and_keeps_the_graph_unless_told_otherwise():
+    x = leaf(2.0)
+    y = (x * x).sum()
+    with no_grad():
+        (g,) = grad(y, x, create_graph=True)
+        assert not (x * 2).requires_grad
+    assert grad(g, x)[0].item() == 2
+    (g,) = grad(y, x, retain_graph=False, create_graph=True)
+    assert grad(g, x)[0].item() == 2
+    with pytest.raises(RuntimeError, match="has been freed"):
+        y.backward()
 
 
 def test_backward_with_create_graph_gives_a_gradient_to_differentiate():

@@ -36,6 +36,7 @@ CHOSEN: dict[str, tuple[Callable[..., Any], list[Any], list[Any]]] = {
         [[0.0, 0.0, 0.0, 2.0, 1.0], [0.0, 1.0, 2.5, 0.0, 3.0]],
         [[0, 1, 0, 0, 3], [0, 0, 0, np.log(2), 0]],
     ),
+    "a condition": (lambda x: ops.where(x, x * 3, 1.0), [[0.0, 2.0]], [[0, 3]]),
     "a value that is not chosen": (lambda x: ops.where(x > 0, x * 2, nan).max(), [[1.0, 2.0]], [[0, 2]]),
 }
 
