@@ -365,6 +365,36 @@ def test_what_a_hook_or_a_rule_gives_stays_its_own():
     assert own.data.tolist() == [5, 6]
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_what_a_hook_has_seen_stays_as_it_was(create_graph):
+    x, y, seen = leaf(1.0, 2.0), leaf(3.0, 4.0), []
+    z = x + y
+    x.register_hook(seen.append)
+    z.register_hook(seen.append)
+    (z * 3.0).sum().backward(create_graph=create_graph)
+    for gradient in (x.grad, y.grad):
+        gradient.data += 1
+    assert [g.data.tolist() for g in seen] == [[3, 3], [3, 3]]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_hooks_run_in_the_mode_of_the_pass_on_tensors_and_may_remove_themselves(create_graph):
+    x, seen = leaf(1.0, 2.0), []
+    y = x * x
+    out = (y * y).sum()
+
+    def look(g):
+        seen.append((type(g.data), g.requires_grad, is_grad_enabled()))
+        for handle in handles:
+            handle.remove()
+
+    with no_grad() if create_graph else enable_grad():
+        for tensor in (x, y):
+            handles = [tensor.register_hook(look)]
+            grad(out, x, create_graph=create_graph, retain_graph=True)
+    assert seen == [(np.ndarray, create_graph, create_graph)] * 2
+
+
 def test_a_gradient_that_is_given_keeps_the_precision_of_the_output():
     x = leaf(1.0, 2.0)
     assert grad(x * 1.0, x, [[0.1, 0.2]])[0].data.tolist() == [0.1, 0.2]

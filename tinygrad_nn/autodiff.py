@@ -221,8 +221,6 @@ def _hand_on(
                 gi = asarray(gi)  # NumPy turns 0-d results into scalars
             if gi.dtype is not x.dtype and gi.dtype != x.dtype:
                 gi = gi.astype(x.dtype)
-            if gi is g and parent.__class__ is Leaf and not create_graph:
-                gi = gi.copy()  # a rule that passes g on would make two leaves share one gradient
             if watch is not None:
                 watch(node, i, gi)
             if parent in grads:
@@ -252,12 +250,15 @@ def _hooked(node: Node | Leaf, g: Any, create_graph: bool) -> Any:
     """The gradient after the hooks on its tensor have seen it, and perhaps replaced it."""
     with _GradMode(create_graph):
         for hook in list((node.hooks or {}).values()):
-            changed = hook(g if create_graph else wrap(g, None))
+            changed = hook(_copied(g if create_graph else wrap(g, None)))  # what it sees or gives is the user's
             if changed is not None:
-                changed = changed if isinstance(changed, Tensor) else Tensor(changed)
-                own = changed.data.copy()  # what the hook gives may be kept by the user
-                g = wrap(own, changed.node) if create_graph else own
+                changed = _copied(changed if isinstance(changed, Tensor) else Tensor(changed))
+                g = changed if create_graph else changed.data
     return g
+
+
+def _copied(g: Tensor) -> Tensor:
+    return wrap(g.data.copy(), g.node)
 
 
 def _accumulate(grads: dict[Node | Leaf, Any], node: Node | Leaf, g: Any) -> None:
