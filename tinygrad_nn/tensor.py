@@ -132,7 +132,7 @@ class Tensor:
                 tensor = kept()
                 if tensor is not None:
                     before = tensor.grad
-                    tensor.grad = wrap(gradient.data.copy(), gradient.node) if before is None else before + gradient
+                    tensor.grad = gradient if before is None else before + gradient
 
             self.register_hook(keep)
 
