@@ -22,6 +22,7 @@ from .losses import (
 from .module import Module, Parameter, RemovableHandle
 from .normalization import BatchNorm1d, LayerNorm
 from .penalties import l1_penalty, l2_penalty, weights
+from .serialization import load, save
 
 __all__ = [
     "ACTIVATIONS",
@@ -58,5 +59,7 @@ __all__ = [
     "init",
     "l1_penalty",
     "l2_penalty",
+    "load",
+    "save",
     "weights",
 ]
