@@ -19,6 +19,7 @@ from .losses import (
     MSELoss,
     NLLLoss,
 )
+from .model_summary import Summary, summary
 from .module import Module, Parameter, RemovableHandle
 from .normalization import BatchNorm1d, LayerNorm
 from .penalties import l1_penalty, l2_penalty, weights
@@ -55,11 +56,13 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "Summary",
     "Tanh",
     "init",
     "l1_penalty",
     "l2_penalty",
     "load",
     "save",
+    "summary",
     "weights",
 ]
