@@ -43,7 +43,11 @@ def test_their_derivatives(make):
 def test_the_running_figures_are_part_of_the_state():
     layer, other = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
     layer(draw(4, 2).astype(np.float32))
-    assert list(layer.state_dict()) == ["weight", "bias", "running_mean", "running_var"]
+    assert list(layer.state_dict()) == ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+    assert layer.num_batches_tracked.item() == 1
+    layer(draw(1, 2).astype(np.float32))  # one example: nothing to follow
+    layer.eval()(draw(4, 2).astype(np.float32))
+    assert layer.num_batches_tracked.item() == 1
     other.load_state_dict(layer.state_dict())
     np.testing.assert_array_equal(other.running_mean.data, layer.running_mean.data)
     assert len(list(layer.parameters())) == 2
@@ -75,8 +79,7 @@ def test_they_follow_pytorch():
     ]
     for ours, theirs, shape in pairs:
         assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]
-        state = {n: v.numpy() for n, v in theirs.state_dict().items() if n != "num_batches_tracked"}
-        ours.load_state_dict(state)
+        ours.load_state_dict({n: v.numpy() for n, v in theirs.state_dict().items()})
         for seed in range(3):
             x = draw(*shape, seed=seed)
             t = torch.tensor(x.data, requires_grad=True)
