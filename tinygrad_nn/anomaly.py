@@ -5,12 +5,8 @@ It looks at every operation while it is on, which is slow, and costs nothing whi
 
 from __future__ import annotations
 
-import sys
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,27 +14,12 @@ import numpy as np
 
 from .node import Array, Node, mode
 from .ops.primitive import Primitive
+from .place import Place, caller
 from .tensor import Tensor
-
-OWN = str(Path(__file__).resolve().parent)
 
 
 class AnomalyError(FloatingPointError):
     """The first value that is no finite number; the message says which operation gave it, and where."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an operation was called: the user's source line, and the module whose forward() it was in."""
-
-    file: str
-    line: int
-    code: str
-    module: str
-
-    def __str__(self) -> str:
-        inside = f", in module {self.module}" if self.module else ""
-        return f"{self.file}, line {self.line}{inside}:\n    {self.code}"
 
 
 class detect_anomaly:  # noqa: N801 - PyTorch's name
@@ -76,7 +57,7 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
             self.checksums[out.node] = [_checksum(a) for a in arrays]
         if not _finite(out.data) and all(map(_finite, arrays)):
             raise AnomalyError(
-                f"{primitive.name} gave {_kinds(out.data)} from finite inputs\n  {place}\n{_described(arrays)}"
+                f"{primitive.name} gave {not_finite(out.data)} from finite inputs\n  {place}\n{_described(arrays)}"
             )
 
     def _backward(self, node: Node, i: int, gradient: Any) -> None:
@@ -87,32 +68,8 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
         values = gradient.data if isinstance(gradient, Tensor) else gradient
         if not _finite(values):
             raise AnomalyError(
-                f"the gradient of {name} for its input {i} holds {_kinds(values)}{where}\n{_described(arrays)}"
+                f"the gradient of {name} for its input {i} holds {not_finite(values)}{where}\n{_described(arrays)}"
             )
-
-
-def caller() -> Place:
-    """The innermost frame outside the library, and the path of the innermost module around it."""
-    frame: FrameType | None = sys._getframe(1)
-    inner: Any = None
-    outer: Any = None
-    found: FrameType | None = None
-    while frame is not None:
-        own = frame.f_code.co_filename.startswith(OWN)
-        if found is None and not own:
-            found = frame
-        module = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
-        if hasattr(module, "named_modules"):
-            inner = module if inner is None else inner
-            outer = module
-        frame = frame.f_back
-    path = next((n or type(m).__name__ for n, m in outer.named_modules() if m is inner), "") if outer else ""
-    if found is None:
-        return Place("<unknown>", 0, "", path)
-    file, line = found.f_code.co_filename, found.f_lineno
-    import linecache
-
-    return Place(file, line, linecache.getline(file, line).strip(), path)
 
 
 def _finite(values: Any) -> bool:
@@ -120,7 +77,7 @@ def _finite(values: Any) -> bool:
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
-def _kinds(values: Array) -> str:
+def not_finite(values: Array) -> str:
     kinds = [n for n, test in (("NaN", np.isnan), ("infinity", np.isinf)) if test(values).any()]
     return " and ".join(kinds)
 

@@ -1,0 +1,157 @@
+"""trace: what an operation's node does not know of itself, kept while it is on: its module and the user's line."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from .. import autodiff
+from ..node import Node, mode
+from ..place import module_of, own, stack
+from ..tensor import Tensor
+
+if TYPE_CHECKING:
+    from ..nn import Module
+    from ..ops.primitive import Primitive
+
+WALK = autodiff._walk.__code__
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of a module. `name` is its path from the outermost module, "" for that one itself."""
+
+    name: str
+    module: weakref.ref[Module]
+    kind: str
+    settings: str
+    outer: Call | None
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """Where an operation ran.
+
+    `variables` tells of its inputs, by position, or attributes, by name, what the user calls them, and the
+    call outside of which they were made.
+    """
+
+    file: str
+    line: int
+    call: Call | None
+    variables: dict[int | str, tuple[str, Call | None]]
+    backward: bool
+
+
+sites: WeakKeyDictionary[Node, Site] = WeakKeyDictionary()
+forwards: WeakKeyDictionary[Node, Node] = WeakKeyDictionary()  # of the operations of a backward pass
+
+
+class trace:  # noqa: N801 - named like detect_anomaly
+    """A context in which operations remember their modules and the lines that called them, for `graph`.
+
+    It looks at Python's frames at every operation, which is slow; outside it costs nothing. Operations of a
+    backward pass with `create_graph=True` inside it are told apart, and belong to the modules that they derive.
+
+        with trace():
+            loss = criterion(model(x), target)
+        print(graph(loss))
+    """
+
+    def __init__(self) -> None:
+        self._before: list[tuple[Any, Any, FrameType]] = []
+        self._forget()
+
+    def _forget(self) -> None:
+        # The frames of the operation seen last are held, so that another with the same id is another call.
+        self._calls: list[tuple[FrameType, Call]] = []
+        self._walk: FrameType | None = None
+        self._derived: list[Node] = []  # operations of the backward pass, before it says what they derive
+        self._names: dict[int, tuple[Any, dict[int, str]]] = {}  # the paths of the modules in an outermost one
+
+    def __enter__(self) -> trace:
+        self._before.append((mode.watch, mode.watch_gradient, sys._getframe(1)))
+        mode.watch, mode.watch_gradient = self._operation, self._gradient
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        mode.watch, mode.watch_gradient, _until = self._before.pop()
+        self._forget()
+
+    def _operation(self, primitive: Primitive, arrays: Sequence[Any], attrs: dict[str, Any], out: Tensor) -> None:
+        watch, _, until = self._before[-1]
+        if watch is not None:
+            watch(primitive, arrays, attrs, out)
+        node = out.node
+        if not isinstance(node, Node):
+            return
+        user = outside = walk = None
+        forward: list[FrameType] = []  # innermost first
+        for frame in stack(sys._getframe(1), until):
+            if frame.f_code is WALK:
+                walk = walk or frame
+            elif module_of(frame) is not None:
+                forward.append(frame)
+                outside = None
+            elif outside is None and not own(frame):
+                outside = frame
+            if user is None and not own(frame):
+                user = frame
+        if walk is not None:
+            if walk is not self._walk:
+                self._walk = walk
+                self._derived.clear()
+            self._derived.append(node)
+        self._enter_calls(forward)
+        looked = [frame for frame in (*forward, outside) if frame is not None]
+        given: dict[int | str, Any] = {i: a for i, a in enumerate(arrays) if not isinstance(node.parents[i], Node)}
+        given |= attrs
+        sites[node] = Site(
+            user.f_code.co_filename if user else "",
+            user.f_lineno if user else 0,
+            self._calls[-1][1] if self._calls else None,
+            {k: v for k, a in given.items() if isinstance(a, np.ndarray) and (v := self._variable(a, looked))},
+            walk is not None,
+        )
+
+    def _gradient(self, node: Node, i: int, gradient: Any) -> None:
+        watch_gradient = self._before[-1][1]
+        if watch_gradient is not None:
+            watch_gradient(node, i, gradient)
+        for derived in self._derived:
+            forwards[derived] = node
+        self._derived.clear()
+
+    def _enter_calls(self, forward: list[FrameType]) -> None:
+        """Know the calls that an operation is in; those that the one before was in too are the same."""
+        before, self._calls = self._calls, []
+        for depth, frame in enumerate(reversed(forward)):
+            if depth < len(before) and before[depth][0] is frame:
+                self._calls.append(before[depth])
+                continue
+            module = module_of(frame)
+            outermost = module_of(self._calls[0][0]) if self._calls else module
+            if id(outermost) not in self._names:
+                self._names[id(outermost)] = outermost, {id(m): name for name, m in outermost.named_modules()}
+            kind = type(module).__name__
+            name = self._names[id(outermost)][1].get(id(module), kind)
+            outer = self._calls[-1][1] if self._calls else None
+            self._calls.append((frame, Call(name, weakref.ref(module), kind, module.extra_repr(), outer)))
+
+    def _variable(self, array: Any, looked: list[FrameType]) -> tuple[str, Call | None] | None:
+        """What the outermost frame that has `array` calls it, and the call outside of those that have it."""
+        calls = [call for _, call in reversed(self._calls)]
+        found = None
+        for depth, frame in enumerate(looked):
+            name = next((n for n, v in frame.f_locals.items() if v is array or getattr(v, "data", v) is array), None)
+            if name is None:
+                break
+            found = name, calls[depth].outer if depth < len(calls) else None
+        return found

@@ -1,0 +1,69 @@
+"""Where an operation was called: the user's source line, and the modules whose `forward` it was in.
+
+Both are read off Python's frames, which is slow: only what watches operations one by one (`detect_anomaly`,
+`graph.trace`) asks.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+PACKAGE = os.path.dirname(os.path.realpath(__file__))
+OWN = tuple(os.path.join(package, "") for package in (PACKAGE, os.path.join(os.path.dirname(PACKAGE), "tui")))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an operation was called: the user's source line, and the module whose forward() it was in."""
+
+    file: str
+    line: int
+    code: str
+    module: str
+
+    def __str__(self) -> str:
+        inside = f", in module {self.module}" if self.module else ""
+        return f"{self.file}, line {self.line}{inside}:\n    {self.code}"
+
+
+def caller() -> Place:
+    """The innermost frame outside the library, and the path of the innermost module around it."""
+    user = inner = outer = None
+    for frame in stack(sys._getframe(1)):
+        if user is None and not own(frame):
+            user = frame
+        module = module_of(frame)
+        if module is not None:
+            inner = module if inner is None else inner
+            outer = module
+    path = next((n or type(m).__name__ for n, m in outer.named_modules() if m is inner), "") if outer else ""
+    if user is None:
+        return Place("<unknown>", 0, "", path)
+    file, line = user.f_code.co_filename, user.f_lineno
+    return Place(file, line, linecache.getline(file, line).strip(), path)
+
+
+def stack(frame: FrameType | None, until: FrameType | None = None) -> Iterator[FrameType]:
+    """`frame` and those that called it, innermost first, no further than `until`."""
+    while frame is not None:
+        yield frame
+        if frame is until:
+            return
+        frame = frame.f_back
+
+
+def own(frame: FrameType) -> bool:
+    """Whether a frame is the project's, and so none of the user's business."""
+    return frame.f_code.co_filename.startswith(OWN)
+
+
+def module_of(frame: FrameType) -> Any:
+    """The module whose `forward` a frame runs, or None. (`nn` lies above: a module is known by what it can do.)"""
+    module = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
+    return module if hasattr(module, "named_modules") else None
