@@ -124,7 +124,7 @@ def _owned(g: Any, taken: set[int]) -> Tensor:
     `taken` holds the ids of arrays that have an owner already, the seed's among them.
     """
     data, node = (g, None) if g.__class__ is ndarray else (g.data, g.node)
-    if data.base is not None or id(data) in taken:
+    if data.base is not None or id(data) in taken or not data.flags.writeable:
         data = data.copy()
     taken.add(id(data))
     return wrap(data, node)
