@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from tinygrad_nn.training import Experiment, Hyperparameters
+    from tinygrad_nn.training.source import Source
 
 OK, FAULT, CANNOT, INTERRUPTED = 0, 1, 2, 130
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -75,26 +75,29 @@ def _screen(arguments: Sequence[str]) -> int:
     parser.add_argument("--paused", action="store_true", help="wait before the first step")
     parser.add_argument("--fast", action="store_true", help="train at full speed instead of one that eyes can follow")
     options = parser.parse_args(arguments)
-    experiment, hyperparameters = _experiment(options)
+    source = _source(options)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refused("this is not a terminal: use nn-debug run to train without the screen")
-    size = os.get_terminal_size()
-    from .app import MINIMUM_SIZE, NNDebugApp
-    from .protocol import WATCHABLE, Run
-    from .worker import start
+    from .inferior import CannotStart, Inferior, Start
+    from .protocol import WATCHABLE
 
-    if (size.columns, size.lines) < MINIMUM_SIZE or size.lines < MINIMUM_SIZE[1]:
-        raise Refused(
-            f"the terminal has {size.columns}x{size.lines} cells, the screen needs at least "
-            f"{MINIMUM_SIZE[0]}x{MINIMUM_SIZE[1]}: enlarge it, or use nn-debug run"
-        )
-    worker = start(experiment, hyperparameters, None if options.fast else WATCHABLE)
-    if not options.paused:
-        worker.send(Run())
+    inferior = Inferior(Start(source.absolute(), None if options.fast else WATCHABLE, not options.paused))
+    inferior.start()
     try:
-        return NNDebugApp(worker, experiment.notes).run() or OK
+        from .app import MINIMUM_SIZE, NNDebugApp  # while the process gets ready
+
+        size = os.get_terminal_size()
+        if size.columns < MINIMUM_SIZE[0] or size.lines < MINIMUM_SIZE[1]:
+            raise Refused(
+                f"the terminal has {size.columns}x{size.lines} cells, the screen needs at least "
+                f"{MINIMUM_SIZE[0]}x{MINIMUM_SIZE[1]}: enlarge it, or use nn-debug run"
+            )
+        inferior.ready()
+        return NNDebugApp(inferior).run() or OK
+    except CannotStart as error:
+        raise Refused(str(error)) from None
     finally:
-        worker.close()
+        inferior.close()
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -103,7 +106,12 @@ def _run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.epochs is not None:
         options.set.append(f"epochs={options.epochs}")
-    experiment, hyperparameters = _experiment(options)
+    from tinygrad_nn.training.files import ExperimentError
+
+    try:
+        experiment, hyperparameters = _source(options).load()
+    except ExperimentError as error:
+        raise Refused(str(error)) from None
     from .headless import run
 
     for note in experiment.notes:
@@ -178,30 +186,24 @@ def _version() -> str:
     return __version__
 
 
-def _experiment(options: argparse.Namespace) -> tuple[Experiment, Hyperparameters]:
+def _source(options: argparse.Namespace) -> Source:
     """What to train and where it starts, from the command line."""
-    from tinygrad_nn.training.files import ExperimentError, experiment_on, load_experiment
+    from tinygrad_nn.training.source import Source
 
-    try:
-        if options.file is None:
-            experiment = experiment_on(
-                options.data or "digits",
-                target=options.target,
-                ignore=options.ignore,
-                missing=options.missing,
-                task=options.task,
-            )
-        elif options.data is not None:
-            raise Refused("give an experiment file or --data, not both")
-        elif options.target is not None or options.ignore or options.missing != "error" or options.task is not None:
-            raise Refused("--target, --ignore, --missing and --task are for a table of your own, given as --data")
-        else:
-            experiment = load_experiment(options.file)
-        return experiment, experiment.hyperparameters.updated(options.set)
-    except OSError as error:
-        raise Refused(f"{error.filename}: {error.strerror or error}") from None
-    except (ValueError, ImportError, ExperimentError) as error:
-        raise Refused(str(error)) from None
+    table = options.target is not None or options.ignore or options.missing != "error" or options.task is not None
+    if options.file is not None and options.data is not None:
+        raise Refused("give an experiment file or --data, not both")
+    if options.file is not None and table:
+        raise Refused("--target, --ignore, --missing and --task are for a table of your own, given as --data")
+    return Source(
+        file=options.file or "",
+        data=options.data or "digits",
+        target=options.target,
+        ignore=tuple(options.ignore),
+        missing=options.missing,
+        task=options.task,
+        settings=tuple(options.set),
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from tinygrad_nn.diagnosis import Change, EpochRecord, Finding, LayerRecord
 from tinygrad_nn.training import Hyperparameters
@@ -131,6 +131,7 @@ class Snapshot:
     loss: float = float("nan")  # of the newest batch
     metric_name: str = "accuracy"
     data: str = ""  # the data in a line
+    notes: tuple[str, ...] = ()  # what was done to the data
     history: tuple[EpochRecord, ...] = ()
     known: tuple[EpochRecord, ...] = ()
     branch: int = 0
@@ -142,3 +143,17 @@ class Snapshot:
     notice: str = ""
     refused: bool = False
     error: str = ""
+
+
+class Trainee(Protocol):
+    """What the screen looks at: a worker, in a thread or in a process."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot; the same object as before if nothing has happened since."""
+
+    def send(self, command: Command) -> None:
+        """Ask for something; the answer is in a later snapshot."""
+
+    def close(self) -> None:
+        """End the training."""

@@ -63,7 +63,7 @@ class Worker:
         self.fresh = threading.Event()
         self._hyperparameters = hyperparameters
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
-        self._mailbox = Snapshot("starting", experiment.name, hyperparameters)
+        self._mailbox = Snapshot("starting", experiment.name, hyperparameters, notes=experiment.notes)
         self._thread = threading.Thread(target=self._main, name="training", daemon=True)
 
     @property
@@ -78,6 +78,7 @@ class Worker:
     def start(self) -> None:
         # Python's threads take turns; shorter ones let the screen answer a key while the training is at it.
         sys.setswitchinterval(0.0005)
+        self.fresh.set()
         self._thread.start()
 
     def send(self, command: Command) -> None:
@@ -275,6 +276,7 @@ class _Loop:
             loss=self.loss,
             metric_name=session.metric_name,
             data=f"{session.train.name}: {session.train.n_samples} + {session.validation.n_samples} examples",
+            notes=self.worker.experiment.notes,
             history=tuple(session.history),
             known=tuple(session.branch.history),
             branch=session.branch.id,

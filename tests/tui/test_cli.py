@@ -55,11 +55,11 @@ def test_run_exits_with_1_when_a_fault_was_found():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "digitz"], "there is no data set 'digitz': did you mean digits?"),
-        (["missing.py"], "missing.py: no such file"),
-        (["--set", "lr=-1"], "lr must be a number above 0 to 1000; '-1' is not"),
-        (["--set", "nonsense=1"], "there is no hyperparameter 'nonsense'"),
-        (["--set", "lr"], "write name=value"),
+        (["run", "--data", "digitz"], "there is no data set 'digitz': did you mean digits?"),
+        (["run", "missing.py"], "missing.py: no such file"),
+        (["run", "--set", "lr=-1"], "lr must be a number above 0 to 1000; '-1' is not"),
+        (["run", "--set", "nonsense=1"], "there is no hyperparameter 'nonsense'"),
+        (["run", "--set", "lr"], "write name=value"),
         (["run", "--epochs", "0"], "epochs must be a whole number from 1"),
         (["--threads", "0"], "--threads must be at least 1"),
         (["--bogus"], "unrecognized arguments: --bogus"),
