@@ -29,8 +29,12 @@ def test_batch_norm_by_its_definition_in_training_and_evaluation():
 
 def test_layer_norm_by_its_definition():
     layer, x = nn.LayerNorm(4, dtype=np.float64), draw(2, 3, 4)
+    layer.weight.data[...] = [1, 2, 3, 4]
+    layer.bias.data[...] = 0.5
     spread = np.sqrt(x.data.var(axis=-1, keepdims=True) + 1e-5)
-    np.testing.assert_allclose(layer(x).data, (x.data - x.data.mean(axis=-1, keepdims=True)) / spread)
+    wanted = (x.data - x.data.mean(axis=-1, keepdims=True)) / spread * [1, 2, 3, 4] + 0.5
+    np.testing.assert_allclose(layer(x).data, wanted)
+    np.testing.assert_array_equal(layer.eval()(x).data, layer.train()(x).data)
 
 
 @pytest.mark.parametrize("make", [nn.BatchNorm1d, nn.LayerNorm])

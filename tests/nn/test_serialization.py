@@ -39,7 +39,7 @@ def listing(file: Path) -> list[str]:
 
 
 def ours() -> nn.Sequential:
-    return nn.Sequential(
+    model = nn.Sequential(
         nn.Conv2d(1, 3, (3, 2), padding=1, rng=rng()),
         nn.ReLU(),
         nn.MaxPool2d(2),
@@ -50,6 +50,10 @@ def ours() -> nn.Sequential:
         nn.LayerNorm(7),
         nn.Linear(7, 2, rng=rng()),
     )
+    generator = rng()
+    for p in model.parameters():  # norms that only start with ones would hide a mix-up
+        p.data += generator.normal(0, 0.2, p.shape)
+    return model
 
 
 def theirs() -> Any:
@@ -63,7 +67,7 @@ def theirs() -> Any:
         def forward(self, x: Any) -> Any:
             return x + self.module(x)
 
-    return torch.nn.Sequential(
+    model = torch.nn.Sequential(
         torch.nn.Conv2d(1, 3, (3, 2), padding=1),
         torch.nn.ReLU(),
         torch.nn.MaxPool2d(2),
@@ -76,6 +80,10 @@ def theirs() -> Any:
         torch.nn.LayerNorm(7),
         torch.nn.Linear(7, 2),
     )
+    generator = torch.Generator().manual_seed(0)
+    for p in model.parameters():
+        p.data += 0.2 * torch.randn(p.shape, generator=generator)
+    return model
 
 
 IMAGES = rng().normal(size=(10, 1, 4, 6)).astype(np.float32)

@@ -146,6 +146,7 @@ BEFORE_ACTIVATION = {
     "relu": "he_normal",
     "leaky_relu": "he_normal",
     "elu": "he_normal",
+    "gelu": "he_normal",
     "silu": "he_normal",
     "softplus": "he_normal",
 }

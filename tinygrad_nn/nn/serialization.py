@@ -117,7 +117,7 @@ def _checksum(arrays: Mapping[str, Array]) -> str:
 
 def _replace(path: Path, content: bytes) -> None:
     """Make `content` the file at `path` in one step, through a temporary file in the same folder."""
-    path = path.resolve()  # a link stays a link
+    path = Path(os.path.realpath(path))  # a link stays a link
     temporary = path.with_name(f".tinygrad_nn-{secrets.token_hex(8)}.tmp")
     try:
         if path.exists() and not path.is_file():
