@@ -439,6 +439,14 @@ def test_an_array_changed_after_it_was_saved_is_an_error(saved):
     np.testing.assert_allclose(x.grad.data, np.exp(x.data))
 
 
+def test_a_write_elsewhere_is_no_matter():
+    x, other = leaf(1.0, 2.0), Tensor(np.ones(2))
+    y = (x * 3.0).sum()
+    other += 1
+    y.backward()
+    assert x.grad.data.tolist() == [3, 3]
+
+
 def test_a_long_recorded_backward_pass_goes_away_without_recursion():
     x = leaf(1.0)
     y = x

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,7 @@ CHECKED = {
     "elu": (lambda x: ops.elu(x, 0.7), (3, 4)),
     "silu": (ops.silu, (3, 4)),
     "gelu": (ops.gelu, (3, 4)),
+    "gelu tanh": (lambda x: ops.gelu(x, approximate="tanh"), (3, 4)),
     "var": (lambda x: x.var(axis=1), (3, 4)),
     "std": (lambda x: x.std(axis=(0, 2), correction=0, keepdims=True), (3, 2, 2)),
     "norm": (lambda x: x.norm(axis=0), (3, 4)),
@@ -108,6 +111,13 @@ def test_reductions_agree_with_numpy():
         np.testing.assert_allclose(Tensor(x).logsumexp(axis).data, np.log(np.exp(x).sum(axis)))
 
 
+def test_gelu_is_x_times_the_normal_distribution_and_tanh_is_near_it():
+    x = np.linspace(-4, 4, 33)
+    exact = [v * (1 + math.erf(v / math.sqrt(2))) / 2 for v in x]
+    np.testing.assert_allclose(ops.gelu(Tensor(x)).data, exact, rtol=1e-12)
+    np.testing.assert_allclose(ops.gelu(Tensor(x), "tanh").data, exact, atol=5e-4)
+
+
 def test_losses_are_the_means_that_they_say():
     x, target = draw(3, 4).data, [1, 0, 3]
     p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
@@ -115,6 +125,12 @@ def test_losses_are_the_means_that_they_say():
     t, s = np.linspace(0, 1, 12).reshape(3, 4), 1 / (1 + np.exp(-x))
     wanted = -(t * np.log(s) + (1 - t) * np.log(1 - s)).mean()
     assert ops.binary_cross_entropy_with_logits(Tensor(x), t).item() == pytest.approx(wanted)
+
+
+def test_linear_of_nothing_is_the_bias():
+    for shape in ((2, 3, 0), (2, 0), (0,), (0, 3, 0)):
+        y = ops.linear(Tensor(np.ones(shape)), Tensor(np.ones((2, 0))), Tensor(np.array([5.0, 6.0])))
+        np.testing.assert_array_equal(y.data, np.broadcast_to([5.0, 6.0], (*shape[:-1], 2)))
 
 
 @pytest.mark.parametrize("dtypes", [("f4", "f4", "f4"), ("f4", "f4", "f8"), ("f4", "f8", "f4"), ("f8", "f8", "f4")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,6 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     if x.ndim != 2:
         if x.shape[-1:] != weight.shape[1:]:
             raise ValueError(f"linear of {x.shape} and {weight.shape}: the last axes must be equally long")
-        rows = linear(reshape(x, shape=(-1, x.shape[-1])), weight, bias)
+        rows = linear(reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1])), weight, bias)
         return reshape(rows, shape=(*x.shape[:-1], weight.shape[0]))
     return affine(x, weight) if bias is None else affine(x, weight, bias)
