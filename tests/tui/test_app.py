@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from tinygrad_nn.training import Experiment, Hyperparameters
+from tinygrad_nn.training import KNOBS, Experiment, Hyperparameters
 from tui.actions import ACTIONS, EXPLANATIONS
 from tui.app import NNDebugApp
 from tui.screens.confirm import ConfirmScreen
@@ -20,7 +20,7 @@ from tui.widgets.charts import Chart, HistogramChart
 from tui.widgets.hyperparameters import NAMES, HyperparameterList
 from tui.widgets.keys import KeyHint
 from tui.widgets.layers import LayersTable
-from tui.worker import Set, Snapshot, start
+from tui.worker import Restart, Set, Snapshot, start
 
 PACE = 5  # the pilot waits for an idle processor after each key: at full speed it would wait long
 SIZES = [(80, 24), (120, 40)]
@@ -350,6 +350,26 @@ async def test_the_footer_follows_the_width():
         await d.until(lambda: "q quit" in d.footer and "y log" not in d.footer)
         await d.pilot.resize_terminal(120, 40)
         await d.until(lambda: "y log" in d.footer)
+
+
+async def test_each_hyperparameter_is_explained_by_its_table_and_auto_by_what_it_takes():
+    async with driven() as d:
+        pane = d.app.main.hyperparameters
+
+        def explained() -> str:
+            return str(pane.help_text.render())
+
+        for knob in KNOBS.values():
+            d.select(knob.name)
+            await d.until(lambda knob=knob: explained().startswith(knob.help))
+            assert knob.allowed[1:] in explained()
+            assert ("in flight" in explained()) == knob.in_flight
+        d.select("init")
+        await d.until(lambda: "Now auto is xavier_uniform before tanh, xavier_uniform at the output." in explained())
+        d.app.worker.send(Restart({"activation": "relu"}))
+        await d.until(lambda: "Now auto is he_normal before relu, xavier_uniform at the output." in explained())
+        d.app.worker.send(Restart({"init": "normal"}))
+        await d.until(lambda: "Now auto" not in explained())
 
 
 async def test_more_hyperparameters_than_there_is_room_for_scroll_and_say_so():
