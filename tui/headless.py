@@ -136,25 +136,24 @@ def _report_quality(session: Session, console: Console) -> None:
         quality = evaluate(session)
     if quality is None:
         return
-    title = f"validation, {session.validation.n_samples} examples"
     if isinstance(quality, RegressionReport):
-        table = _table(title, "target", "mean absolute error", "root mean square error", "R²")
+        table = _table("target", "mean absolute error", "root mean square error", "R²")
         for target in quality.targets:
             table.add_row(target.name, f"{target.mae:.5g}", f"{target.rmse:.5g}", f"{target.r2:.3f}")
         console.print(table)
     else:
-        classes = quality.classes
-        if len(classes) > SHOWN_CLASSES:
-            title += f": the {SHOWN_CLASSES} of {len(classes)} classes with the lowest F1"
+        classes, count = quality.classes, len(quality.classes)
+        if count > SHOWN_CLASSES:
             classes = tuple(sorted(classes, key=lambda c: c.f1)[:SHOWN_CLASSES])
-        table = _table(title, "class", "precision", "recall", "F1", "examples")
+            console.print(f"the {SHOWN_CLASSES} of {count} classes with the lowest F1:", highlight=False)
+        table = _table("class", "precision", "recall", "F1", "examples")
         for scores in classes:
             table.add_row(*_class_row(scores))
         table.add_section()
         table.add_row(*_class_row(quality.macro))
         console.print(table)
-        if len(quality.classes) <= SHOWN_CLASSES:
-            table = _table("predicted as", "", *(c.name for c in classes))
+        if count <= SHOWN_CLASSES:
+            table = _table("predicted as", *(c.name for c in classes))
             for scores, counts in zip(classes, quality.confusion, strict=True):
                 table.add_row(scores.name, *(str(n) if n else "·" for n in counts))
             console.print(table)
@@ -173,9 +172,8 @@ def _class_row(scores: ClassScores) -> tuple[str, ...]:
     )
 
 
-def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=title)
-    table.add_column(first)
+def _table(first: str, *columns: str) -> Table:
+    table = Table(first)
     for column in columns:
         table.add_column(column, justify="right")
     return table

@@ -141,8 +141,10 @@ class HyperparameterPane(Vertical):
         self._leave_field()
 
     def show(self, values: Hyperparameters) -> None:
-        if values is not self.list.values:
-            self.list.show(values)
+        if values is self.list.values:
+            return
+        self.list.show(values)
+        if self.list.knob.name == "init":  # its explanation depends on the values
             self._explain()
 
     def edit(self) -> None:
