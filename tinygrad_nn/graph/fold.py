@@ -106,7 +106,7 @@ class _Folding:
             yield start, period, count
 
     def learns(self, item: _Item) -> bool:
-        """Whether a part that begins here begins with a layer, as people tell them: (Linear, ReLU), not (ReLU, Linear)."""
+        """Whether a part that begins here begins with a layer, as people tell: (Linear, ReLU), not (ReLU, Linear)."""
         graph = self.graph
         return any(graph.node[e.source].kind == "parameter" for o in item.operations for e in graph.inputs[o])
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self, overload
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from .. import ops
@@ -36,7 +35,7 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        rng: Generator | None = None,
+        rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
         if in_features < 1 or out_features < 1:
@@ -99,7 +98,7 @@ class Dropout(Module):
     may be changed between calls; a value outside [0, 1] is a `ValueError`.
     """
 
-    def __init__(self, p: float = 0.5, *, rng: Generator | None = None) -> None:
+    def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
         self.p = p
         self.rng = np.random.default_rng(rng)
 

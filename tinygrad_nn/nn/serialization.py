@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
-import secrets
-import shutil
+import stat
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +23,9 @@ from numpy.typing import ArrayLike
 from ..node import Array
 from ..tensor import Tensor, as_array
 from .module import Module
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 StrPath: TypeAlias = str | os.PathLike[str]
 
@@ -57,7 +57,7 @@ def save(state: Module | Mapping[str, ArrayLike | Tensor], path: StrPath) -> Non
     for name, array in arrays.items():
         if array.dtype.newbyteorder("<") not in DTYPES.values():
             raise TypeError(f"a safetensors file holds no {array.dtype}, as {name!r} is: convert it first")
-    _replace(Path(path), safetensors.numpy.save(arrays, {CHECKSUM: _checksum(arrays)}))
+    _replace(path, safetensors.numpy.save(arrays, {CHECKSUM: _checksum(arrays)}))
 
 
 def load(path: StrPath) -> dict[str, Array]:
@@ -69,7 +69,8 @@ def load(path: StrPath) -> dict[str, Array]:
     a file of ours is found by its checksum). OSError: it cannot be read. ImportError: no safetensors.
     """
     safetensors = _safetensors()
-    content = Path(path).read_bytes()
+    with open(path, "rb") as file:
+        content = file.read()
     try:
         entries = safetensors.deserialize(content)
     except safetensors.SafetensorError as error:
@@ -102,6 +103,8 @@ def _array(entry: Mapping[str, Any]) -> Array:
 
 def _metadata(content: bytes) -> dict[str, str]:
     """The texts beside the weights: the header, JSON, follows its own length in 8 bytes."""
+    import json  # here, as pathlib below: a library that is imported for its tensors need not wait for them
+
     length = int.from_bytes(content[:8], "little")
     metadata: dict[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
     return metadata
@@ -115,10 +118,12 @@ def _checksum(arrays: Mapping[str, Array]) -> str:
     return f"{crc:08x}"
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Make `content` the file at `path` in one step, through a temporary file in the same folder."""
-    path = Path(os.path.realpath(path))  # a link stays a link
-    temporary = path.with_name(f".tinygrad_nn-{secrets.token_hex(8)}.tmp")
+def _replace(target: StrPath, content: bytes) -> None:
+    """Make `content` the file at `target` in one step, through a temporary file in the same folder."""
+    from pathlib import Path
+
+    path = Path(os.path.realpath(target))  # a link stays a link
+    temporary = path.with_name(f".tinygrad_nn-{os.urandom(8).hex()}.tmp")
     try:
         if path.exists() and not path.is_file():
             raise OSError(errno.EINVAL, "Not a regular file")
@@ -128,7 +133,7 @@ def _replace(path: Path, content: bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())  # or the new name could reach the disk before what it names
             if path.exists():
-                shutil.copymode(path, temporary)
+                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
             os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
