@@ -23,6 +23,7 @@ from tinygrad_nn.training.files import by_user, user_traceback
 
 from .protocol import (
     BranchInfo,
+    Break,
     Checkout,
     Command,
     Fork,
@@ -156,6 +157,11 @@ class _Loop:
                         self.fail(error)
                     else:
                         notice, refused = str(error), True
+            case Break(conditions):
+                try:
+                    session.break_at(*conditions)
+                except ValueError as error:
+                    notice, refused = str(error), True
             case Pace(epochs_per_second):
                 self.worker.pace = epochs_per_second
                 self.due = 0.0
@@ -284,6 +290,7 @@ class _Loop:
             layers=session.layers,
             findings=self.findings,
             changes=tuple(session.branch.changes),
+            breakpoints=tuple(b.text for b in session.breakpoints),
             notice=notice,
             refused=refused,
             error=self.error,

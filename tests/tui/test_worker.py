@@ -10,7 +10,7 @@ import pytest
 
 from tinygrad_nn import nn
 from tinygrad_nn.training import Experiment, Hyperparameters
-from tui.protocol import Checkout, Fork, Next, Pause, Restart, Rewind, Run, Set, Snapshot, Step, Until
+from tui.protocol import Break, Checkout, Fork, Next, Pause, Restart, Rewind, Run, Set, Snapshot, Step, Until
 from tui.worker import Worker, start
 
 HP = Hyperparameters(hidden=(4,), activation="tanh", lr=0.01, epochs=100_000)
@@ -124,6 +124,17 @@ def test_a_change_in_the_past_is_a_branch_and_checkout_goes_back(worker):
     worker.send(Checkout(0))
     main = wait_for(worker, lambda s: s.branch == 0)
     assert (main.epoch, len(main.layers), main.hyperparameters.lr) == (3, 2, 0.01)
+
+
+def test_a_breakpoint_stops_the_run_and_says_why(worker):
+    worker.send(Break(("step == 20",)))
+    assert wait_for(worker, lambda s: s.breakpoints == ("step == 20",)).state == "paused"
+    worker.send(Break(("step = 20",)))
+    assert "is no condition" in wait_for(worker, lambda s: s.refused).notice
+    worker.send(Run())
+    stopped = wait_for(worker, lambda s: s.state == "paused" and s.steps)
+    assert stopped.notice == "stopped: after step 20, step == 20: step is 20"
+    assert stopped.steps == 20
 
 
 def test_the_last_epoch_finishes_the_run_until_there_are_more(worker):

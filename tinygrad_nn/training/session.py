@@ -14,6 +14,7 @@ from typing import Any, Literal
 from ..anomaly import AnomalyError, detect_anomaly
 from ..diagnosis import Change, EpochRecord, Finding, StepRecord, diagnose
 from .branches import Branch, Snapshot, thin
+from .conditions import Condition, Moment
 from .experiment import Experiment
 from .hyperparameters import Hyperparameters, named
 from .trainer import Trainer
@@ -54,9 +55,12 @@ class Session(Trainer):
     ) -> None:
         self.budget = budget
         self.listeners = list(listeners)
+        self.breakpoints: tuple[Condition, ...] = ()
+        self._holding: set[Condition] = set()  # those that held after the step before: they stop it once
         self.stop: Stop | None = None  # why the last step was followed by none
         self.fault: Finding | None = None  # what went wrong in the step that comes next
         self.repeatable = True  # whether all that was run twice gave the same numbers both times
+        self._found: tuple[EpochRecord | None, tuple[Finding, ...]] = None, ()  # the findings at that epoch's end
         self._branches: list[Branch] = []
         self._held = 0  # bytes of snapshots
         self._pausing = False
@@ -88,7 +92,13 @@ class Session(Trainer):
 
     def findings(self) -> tuple[Finding, ...]:
         """What the rules say of the run so far."""
-        return (self.fault,) if self.fault is not None else diagnose(self.history)
+        if self.fault is not None:
+            return (self.fault,)
+        newest, found = self._found
+        if newest is not self.history[-1]:
+            found = diagnose(self.history)
+            self._found = self.history[-1], found
+        return found
 
     # --- forwards
 
@@ -102,9 +112,11 @@ class Session(Trainer):
             raise ValueError(f"a step is at least one batch, not {n}")
         for _ in range(n):
             self.stop = self.fault = None
-            record = self._advance(observe)
+            record = self._advance(observe or any(b.needs_layers for b in self.breakpoints))
             if not math.isfinite(record.loss):
                 self._investigate()
+            elif self.breakpoints:
+                self._check(record)
             if self.stop is not None:
                 break
         return record
@@ -121,12 +133,27 @@ class Session(Trainer):
                 break
         return self.history[-1]
 
-    def run_until(self, condition: Callable[[StepRecord], bool] | None = None) -> Stop:
-        """Train until `condition(record)` holds after a step, or something else stops the run."""
+    def break_at(self, *conditions: str) -> None:
+        """Stop after a step where one of these comes to hold (see `Condition`); none takes all breakpoints off.
+
+        `ValueError` for a text that is no condition; the breakpoints are as before then.
+        """
+        kept = {b.text: b for b in self.breakpoints}
+        found = [Condition(text, self.layers) for text in conditions]
+        self.breakpoints = tuple(kept.get(b.text, b) for b in found)
+
+    def run_until(self, condition: str | Callable[[StepRecord], bool] | None = None) -> Stop:
+        """Train until a condition holds after a step, or something else stops the run.
+
+        The condition is a text as for `break_at`, or a function of the step's record.
+        """
         self._pausing = False
+        until = Condition(condition, self.layers) if isinstance(condition, str) else None
         while not self.finished:
-            record = self.step()
-            if self.stop is None and condition is not None and condition(record):
+            record = self.step(observe=until is not None and until.needs_layers)
+            if self.stop is None and until is not None and until.holds(moment := self._look(record)):
+                self.stop = Stop("condition", f"after step {self.steps}, {until.explain(moment)}")
+            elif self.stop is None and callable(condition) and condition(record):
                 self.stop = Stop("condition", f"the condition holds after step {self.steps}")
             if self.stop is None and self._pausing:
                 self.stop = Stop("paused", f"paused after step {self.steps}")
@@ -258,6 +285,19 @@ class Session(Trainer):
         self._catch_up()
         return record
 
+    def _look(self, record: StepRecord) -> Moment:
+        """What a condition is asked about."""
+        return Moment(record, self.history, record.layers or self.layers, self.findings)
+
+    def _check(self, record: StepRecord) -> None:
+        """Stop if a breakpoint holds that did not hold after the step before."""
+        moment = self._look(record)
+        holding = {b for b in self.breakpoints if b.holds(moment)}
+        came = [b.explain(moment) for b in self.breakpoints if b in holding - self._holding]
+        self._holding = holding
+        if came:
+            self.stop = Stop("condition", f"after step {self.steps}, " + "; ".join(came))
+
     def _catch_up(self) -> None:
         """Make the changes that this branch has had at this moment."""
         changes = self.branch.changes
@@ -293,6 +333,7 @@ class Session(Trainer):
         """To the moment after `step` of this branch, from the newest snapshot before it."""
         snapshot = self.branch.snapshot_before(step)
         self.stop = self.fault = None
+        self._holding = set()
         self._applied = snapshot.changes
         self.restore(snapshot.state, self.branch.history)
         self._catch_up()
