@@ -40,6 +40,8 @@ ACTIONS = (
     Action("space", "toggle_run", "run", "Train until the last epoch, or pause after the batch under way.", "Run"),
     Action("s", "step", "step", "Train on one batch, then pause; the layers show that batch.", "Run"),
     Action("n", "next", "epoch", "Train to the end of the epoch, then pause.", "Run"),
+    Action("c", "continue", "continue", "Train on to the next breakpoint, or to the last epoch.", "Run", footer=False),
+    Action("u", "until", "until", "Train to the end of an epoch that you name, then pause.", "Run", footer=False),
     Action("less_than_sign", "pace(-1)", "slower", "Train at half the pace.", "Run", footer=False, display="<"),
     Action(
         "greater_than_sign",
@@ -50,7 +52,35 @@ ACTIONS = (
         footer=False,
         display=">",
     ),
-    Action("r", "restart", "restart", "Begin again at epoch 0 with the hyperparameters as they are now.", "Run"),
+    Action("r", "restart", "restart", "Back to epoch 0 of the branch; what was seen stays.", "Run"),
+    Action("b", "break", "break", "The breakpoints: conditions at which the run stops, at the very step.", "Run"),
+    Action(
+        "left", "scrub(-1)", "scrub", "Look at the epoch before; a running session is paused.", "Time", display="← →"
+    ),
+    Action("right", "scrub(1)", "epoch after", "Look at the epoch after.", "Time", footer=False, display="→"),
+    Action("home", "scrub_to_end(0)", "epoch 0", "Look at epoch 0.", "Time", footer=False),
+    Action("end", "scrub_to_end(1)", "newest", "Look at the newest moment of the branch.", "Time", footer=False),
+    Action(
+        "left_curly_bracket",
+        "scrub_to_mark(-1)",
+        "mark before",
+        "Look at the finding, breakpoint stop or change before.",
+        "Time",
+        footer=False,
+        display="{",
+    ),
+    Action(
+        "right_curly_bracket",
+        "scrub_to_mark(1)",
+        "mark after",
+        "Look at the finding, breakpoint stop or change after.",
+        "Time",
+        footer=False,
+        display="}",
+    ),
+    Action("f", "fork", "fork", "A branch from the moment looked at, with changes or without.", "Time"),
+    Action("x", "fix", "fix", "Try the fix of the gravest finding, on a branch from before it.", "Time"),
+    Action("v", "branches", "branches", "The branches and their losses; enter goes to one.", "Time"),
     Action("e", "edit", "edit", "Change the selected hyperparameter; the run goes on meanwhile.", "Values"),
     Action(
         "left_square_bracket",
@@ -153,10 +183,22 @@ EXPLANATIONS = {
         """
         Solid: the mean over the batches of each epoch, as seen while training. Dashed: the validation data, at the
         end of the epoch. Epoch 0 is the network before its first step. ◆ marks a hyperparameter that you changed.
+        While you look at the past a line stands there, and what came after it is faint.
 
         Training loss that swings: the learning rate is too high. One that falls steadily by little: too low.
         Validation loss that turns and rises while the training loss falls: overfitting. A flat loss near
         log(number of classes): the network guesses.
+        """,
+    ),
+    "timeline": Explanation(
+        "The timeline",
+        """
+        The line above the keys is the branch from epoch 0 to the last planned one: ● is the moment that you look at,
+        ┄ what is still to come. ◆ is a change, ▲ a warning and ✖ a fault where it began, ■ a stop at a breakpoint,
+        ⑂ a branch that leaves; with more room the branches are drawn as a tree. A click goes there.
+
+        All panes show the moment looked at, as it was. Going on from the past gives the same numbers again; what you
+        change there makes a branch of its own, and nothing that was seen is lost.
         """,
     ),
     "findings": Explanation(
@@ -171,7 +213,7 @@ EXPLANATIONS = {
         """
         Select one and press e (or enter) to type a value, [ and ] to go one step down or up. Those marked ~ change
         in flight, from the next batch on, and are marked on the loss curve; the others make another network or other
-        data and ask for a restart. A value out of range is refused, and the run is not disturbed.
+        data and ask for a fork from epoch 0. A value out of range is refused, and the run is not disturbed.
         """,
     ),
 }

@@ -8,23 +8,49 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from tinygrad_nn.diagnosis import EpochRecord
+from tinygrad_nn.training import KNOBS
+from tui import moment
 from tui.actions import ACTIONS
-from tui.protocol import PACES, Next, Pace, Pause, Restart, Run, Set, Snapshot, Step, Trainee
+from tui.protocol import (
+    PACES,
+    Break,
+    Checkout,
+    Command,
+    Fork,
+    Next,
+    Pace,
+    Pause,
+    Restart,
+    Rewind,
+    Run,
+    Set,
+    Snapshot,
+    Step,
+    Trainee,
+    Until,
+)
+from tui.screens.branches import BranchesScreen
+from tui.screens.breakpoints import BreakpointsScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.main import MINIMUM_SIZE, PANES, MainScreen
+from tui.screens.prompt import PromptScreen
 from tui.widgets.hyperparameters import Changed
+from tui.widgets.timeline import Timeline
 
 __all__ = ["MINIMUM_SIZE", "NNDebugApp"]
 
 POLL_EVERY = 1 / 10  # seconds
 TERMINATED = 143
+DIALOGUES = (BranchesScreen, BreakpointsScreen, ConfirmScreen, HelpScreen, PromptScreen)
 
 
 class NNDebugApp(App[int]):
@@ -38,7 +64,11 @@ class NNDebugApp(App[int]):
         super().__init__()
         self.worker = worker
         self.main = MainScreen()
+        self.moment: int | None = None  # the epoch whose end is looked at, or where the session is
         self._seen: Snapshot | None = None
+        self._left: Snapshot | None = None  # what the session said when it was last sent elsewhere
+        self._known: dict[int, tuple[EpochRecord, ...]] = {}  # by branch
+        self._topic = ""  # of the next notice
 
     def get_default_screen(self) -> Screen[Any]:
         return self.main
@@ -61,24 +91,80 @@ class NNDebugApp(App[int]):
                 self.main.draw_charts()
             return
         if snapshot.notice and snapshot.state != "failed":  # a failure still carries the notice before it
-            self.notify(snapshot.notice, severity="warning" if snapshot.refused else "information", markup=False)
+            how: SeverityLevel = "warning" if snapshot.refused else "information"
+            self.notify(snapshot.notice, title=self._topic, severity=how, markup=False)
+            self._topic = ""
+        if self._seen is None or snapshot.branch != self._seen.branch or len(snapshot.known) <= (self.moment or 0):
+            self.moment = None
         self._seen = snapshot
-        self.main.show(snapshot)
+        self._known[snapshot.branch] = snapshot.known
+        self.main.show(moment.at(snapshot, self.moment))
 
     @property
     def running(self) -> bool:
         return self.worker.snapshot.state == "running"
 
+    # --- time
+
+    @property
+    def shown(self) -> Snapshot:
+        """The newest of what is known of the moment looked at."""
+        return moment.at(self.worker.snapshot, self.moment)
+
+    def go_to(self, epoch: int | None) -> None:
+        """Look at another moment; a running session is paused."""
+        if self.running:
+            self.worker.send(Pause())
+        if epoch != self.moment:
+            self.moment = epoch
+            self.main.show(self.shown)
+
+    def go_on(self, *commands: Command) -> None:
+        """Send commands that begin at the moment looked at."""
+        back = [] if self.moment is None else [Rewind(self.moment)]
+        self.leave(*back, *commands)
+
+    def leave(self, *commands: Command) -> None:
+        """Send commands that lead elsewhere, and look at where they lead."""
+        self._left = self.worker.snapshot
+        self._known[self._left.branch] = self._left.known
+        self.moment = None
+        for command in commands:
+            self.worker.send(command)
+
     # --- actions, in the order of the table
 
     def action_toggle_run(self) -> None:
-        self.worker.send(Pause() if self.running else Run())
+        if self.running:
+            self.worker.send(Pause())
+        else:
+            self.go_on(Run())
 
     def action_step(self) -> None:
-        self.worker.send(Step())
+        self.go_on(Step())
 
     def action_next(self) -> None:
-        self.worker.send(Next())
+        self.go_on(Next())
+
+    def action_continue(self) -> None:
+        if not self.running:
+            self.go_on(Run())
+
+    def action_until(self) -> None:
+        planned, now = self.worker.snapshot.hyperparameters.epochs, self.shown.epoch
+
+        def check(text: str) -> str:
+            if not text.strip():
+                return f"after epoch {now}"
+            if not (text.strip().isdecimal() and now < int(text) <= planned):
+                raise ValueError(f"an epoch after {now}, up to the last planned, {planned}; {text!r} is not")
+            return f"{int(text) - now} more of {planned}"
+
+        def answered(text: str | None) -> None:
+            if text and text.strip():
+                self.go_on(Until(int(text)))
+
+        self.push_screen(PromptScreen("Train until the end of epoch", "trains", check, placeholder="number"), answered)
 
     def action_pace(self, direction: int) -> None:
         now = PACES.index(self.worker.snapshot.pace) if self.worker.snapshot.pace in PACES else len(PACES) - 1
@@ -87,7 +173,79 @@ class NNDebugApp(App[int]):
         self.notify("full speed" if pace is None else f"at most {pace} epochs a second", timeout=2)
 
     def action_restart(self) -> None:
-        self.worker.send(Restart())
+        self.leave(Restart())
+
+    def action_break(self) -> None:
+        now = self.worker.snapshot
+        self.push_screen(
+            BreakpointsScreen(now.breakpoints, now.layers, lambda conditions: self.worker.send(Break(conditions)))
+        )
+
+    def action_scrub(self, by: Literal[-1, 1]) -> None:
+        self.go_to(moment.beside(self.worker.snapshot, self.moment, by))
+
+    def action_scrub_to_end(self, end: Literal[0, 1]) -> None:
+        now = self.worker.snapshot
+        self.go_to(moment.nearest(now, end * max(moment.last(now), moment.present(now))))
+
+    def action_scrub_to_mark(self, by: Literal[-1, 1]) -> None:
+        self.go_to(moment.beside_mark(self.worker.snapshot, self.moment, by))
+
+    def on_timeline_clicked(self, message: Timeline.Clicked) -> None:
+        now = self.worker.snapshot
+        if message.epoch <= moment.extents(now).get(message.branch, -1):
+            self.go_to(moment.nearest(now, message.epoch))
+            return
+        branch = next(b for b in now.branches if b.id == message.branch)
+        back = [Rewind(round(message.epoch))] * (message.epoch < branch.epochs)
+        self.leave(Checkout(branch.id), *back)
+
+    def action_fork(self) -> None:
+        if self.running:
+            self.worker.send(Pause())
+        at, shown = self.moment, self.shown
+        hp = shown.hyperparameters
+        where = (
+            f"epoch {shown.epoch}" if at is not None or not shown.batch else f"batch {shown.batch} after {shown.epoch}"
+        )
+
+        def changes(text: str) -> dict[str, Any]:
+            return {name: after for name, (_, after) in hp.differences(hp.updated(text.split())).items()}
+
+        def check(text: str) -> str:
+            changed = changes(text)
+            if moment.fork_point(changed, 1) == 0:
+                return f"{moment.describe(hp, changed)}\nmakes another network or other data: it forks from epoch 0"
+            return moment.describe(hp, changed) or "as it is"
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                changed = changes(text)
+                self.leave(Fork(moment.fork_point(changed, at), changed))
+
+        words = [f"{name}=" for name in KNOBS] + [f"{n}={c}" for n, knob in KNOBS.items() for c in knob.choices]
+        self.push_screen(
+            PromptScreen(f"Fork at {where}, with", "forks", check, words, "name=value …, or nothing"), answered
+        )
+
+    def action_fix(self) -> None:
+        """Try the remedy of what is wrong at the moment looked at."""
+        shown = self.shown
+        found = moment.fix(shown)
+        if found is None:
+            self.notify("nothing is found here that a hyperparameter would mend", severity="warning")
+            return
+        finding, changes, epoch = found
+        self._topic = f"Trying the fix for {finding.title}"
+        self.leave(Fork(epoch, changes))
+
+    def action_branches(self) -> None:
+        def answered(branch: int | None) -> None:
+            if branch is not None:
+                self.leave(Checkout(branch))
+
+        shown = self.shown
+        self.push_screen(BranchesScreen(shown, self._known, self.main.loss.log_scale), answered)
 
     def action_edit(self) -> None:
         if self.main.maximized is not self.main.hyperparameters:
@@ -97,20 +255,28 @@ class NNDebugApp(App[int]):
 
     def action_nudge(self, direction: int) -> None:
         # From the newest value, not the one on the screen: a key held down is quicker than the drawing.
-        self.main.hyperparameters.show(self.worker.snapshot.hyperparameters)
+        if self.worker.snapshot is self._left:  # it is on its way to another moment, with other values
+            return
+        self.main.hyperparameters.show(self.shown.hyperparameters)
         self.main.hyperparameters.nudge(direction)
 
     def on_changed(self, message: Changed) -> None:
         knob, value = message.knob, message.value
         if knob.in_flight:
-            self.worker.send(Set({knob.name: value}))
+            if self.moment is None:
+                self.worker.send(Set({knob.name: value}))
+            else:
+                self.go_on(Set({knob.name: value}))
             return
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.worker.send(Restart({knob.name: value}))
+                self.leave(Restart({knob.name: value}))
 
-        question = f"{knob.label} = {knob.show(value)} makes another network or other data.\nRestart the run with it?"
+        question = (
+            f"{knob.label} = {knob.show(value)} makes another network or other data.\n"
+            "Fork from epoch 0 with it? What was seen stays."
+        )
         self.push_screen(ConfirmScreen(question), answered)
 
     def action_toggle_log(self) -> None:
@@ -151,7 +317,7 @@ class NNDebugApp(App[int]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what makes sense over a dialogue."""
         own = {a.name.partition("(")[0] for a in ACTIONS} - {"picture", "interrupt"}
-        return not (action in own and isinstance(self.screen, ConfirmScreen | HelpScreen))
+        return not (action in own and isinstance(self.screen, DIALOGUES))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         for action in ACTIONS:

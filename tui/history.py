@@ -18,24 +18,23 @@ CURVES = ("epoch", "train_loss", "val_loss", "train_metric", "val_metric")
 
 
 class Columns:
-    """Arrays over the epochs of one run. `follow` takes in what is new, or begins again with another run."""
+    """Arrays over the epochs of one branch. `follow` takes in what is new, or begins again with another branch."""
 
     def __init__(self) -> None:
         self._begin()
 
     def _begin(self) -> None:
-        self._first: EpochRecord | None = None
+        self._newest: EpochRecord | None = None
         self._count = 0
         self._curves = np.empty((len(CURVES), 64))
         self._gradients = np.empty((0, 64))
 
     def follow(self, history: Sequence[EpochRecord]) -> None:
         """Take in the records that have come since."""
-        first = history[0] if history else None
-        if first is not self._first or len(history) < self._count:
+        # Branches begin with the same records: it is the newest one that tells them apart.
+        if not self._count or len(history) < self._count or history[self._count - 1] is not self._newest:
             self._begin()
-            self._first = first
-            self._gradients = np.empty((len(first.layers) if first else 0, 64))
+            self._gradients = np.empty((len(history[0].layers) if history else 0, 64))
         room = self._curves.shape[1]
         while room < len(history):
             room *= 2
@@ -49,6 +48,7 @@ class Columns:
                 math.log10(x.gradient_rms) if x.gradient_rms > 0 else math.nan for x in record.layers
             ]
         self._count = len(history)
+        self._newest = history[-1] if history else None
 
     def __len__(self) -> int:
         return self._count

@@ -137,6 +137,7 @@ class Snapshot:
     branch: int = 0
     branches: tuple[BranchInfo, ...] = ()
     breakpoints: tuple[str, ...] = ()
+    stops: tuple[float, ...] = ()  # where breakpoints have stopped the branch, in epochs
     layers: tuple[LayerRecord, ...] = ()  # the newest close look
     findings: tuple[Finding, ...] = ()
     changes: tuple[Change, ...] = ()

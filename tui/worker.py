@@ -122,6 +122,7 @@ class _Loop:
         self.batches_left: int | None = None  # None: no limit
         self.until: int | None = None  # the epoch to stop after
         self.told = False  # that the run cannot be repeated
+        self.stops: dict[int, tuple[float, ...]] = {}  # by branch, where breakpoints have stopped it
         self.due = 0.0  # when the next batch may begin, by the pace
         self.loss = float("nan")
         self.findings: tuple[Finding, ...] = ()
@@ -247,6 +248,9 @@ class _Loop:
         notice = ""
         if session.stop is not None:
             self.state, notice = "paused", f"stopped: {session.stop.text}"
+            if session.stop.kind == "condition":
+                before = self.stops.get(session.branch.id, ())
+                self.stops[session.branch.id] = tuple(sorted({*before, session.moment}))
         elif session.finished:
             self.state, notice = "finished", session.stopped_early and f"stopped early: {session.stopped_early}"
         elif self.batches_left == 0 or self.until == session.epoch:
@@ -291,6 +295,7 @@ class _Loop:
             findings=self.findings,
             changes=tuple(session.branch.changes),
             breakpoints=tuple(b.text for b in session.breakpoints),
+            stops=self.stops.get(session.branch.id, ()),
             notice=notice,
             refused=refused,
             error=self.error,

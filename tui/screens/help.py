@@ -18,6 +18,10 @@ KEY_NAMES = {
     "right_square_bracket": "]",
     "less_than_sign": "<",
     "greater_than_sign": ">",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "left": "←",
+    "right": "→",
     "question_mark": "?",
     "f1": "F1",
 }
@@ -51,4 +55,5 @@ class HelpScreen(ModalScreen[None]):
         text.append("\nIn a pane\n", "bold")
         for keys, help in WITHIN_PANES:
             text.append(f"  {keys:<14} {help}\n")
-        return text
+        timeline = EXPLANATIONS["timeline"]
+        return text.append(f"\n{timeline.title}\n", "bold").append(timeline.paragraphs)

@@ -23,6 +23,7 @@ from tui.widgets.hyperparameters import HyperparameterPane
 from tui.widgets.keys import KeysFooter
 from tui.widgets.layers import LayersTable
 from tui.widgets.status import StatusLine
+from tui.widgets.timeline import Timeline
 
 MINIMUM_SIZE = (60, 18)
 WIDE_FROM = (110, 30)  # from here on all panes are seen at once
@@ -77,6 +78,7 @@ class MainScreen(Screen[None]):
         self.metric = LossChart(id="metric")
         self.findings = FindingsPane(id="findings")
         self.hyperparameters = HyperparameterPane(id="hyperparameters")
+        self.timeline = Timeline(id="timeline")
         self.too_small = Static(id="too-small")
 
     def compose(self) -> ComposeResult:
@@ -93,6 +95,7 @@ class MainScreen(Screen[None]):
                     yield self.metric
                 yield self.findings
             yield self.hyperparameters
+        yield self.timeline
         yield self.too_small
         yield KeysFooter(show_command_palette=False)
 
@@ -114,6 +117,7 @@ class MainScreen(Screen[None]):
         self.too_small.update(
             f"{size.width}x{size.height} is too small: nn-debug needs {MINIMUM_SIZE[0]}x{MINIMUM_SIZE[1]}"
         )
+        self.timeline.fit()
         self._arrange()
 
     def go_to(self, pane: str) -> None:
@@ -164,6 +168,7 @@ class MainScreen(Screen[None]):
         self.status_line.show(snapshot)
         self.hyperparameters.show(snapshot.hyperparameters)
         self.findings.show(snapshot)
+        self.timeline.show(snapshot)
         if failed_now:  # the traceback is there, which nothing may hide
             self.minimize()
             self.go_to("findings")
@@ -176,15 +181,18 @@ class MainScreen(Screen[None]):
             return
         self._drawn, self._drawn_at = snapshot, time.monotonic()
         columns = self.columns
-        columns.follow(snapshot.history)
+        columns.follow(snapshot.known)
         self.layers_table.show(snapshot, columns)
-        if before is None or before.history[-1:] != snapshot.history[-1:] or before.changes != snapshot.changes:
-            self._show_curves(snapshot)
+        if before is None or any(
+            getattr(before, name)[-1:] != getattr(snapshot, name)[-1:] for name in ("history", "known", "changes")
+        ):
+            cursor = snapshot.epoch if len(snapshot.history) < len(snapshot.known) else None
+            self._show_curves(snapshot, cursor)
             labels = [str(x.index) for x in snapshot.layers]
-            self.flow.show(labels, columns.gradients, *columns.gradient_range)
+            self.flow.show(labels, columns.gradients, *columns.gradient_range, cursor)
         self.show_histograms()
 
-    def _show_curves(self, snapshot: Snapshot) -> None:
+    def _show_curves(self, snapshot: Snapshot, cursor: int | None) -> None:
         marks = [(change.epoch, "◆") for change in snapshot.changes]
         for chart, name in ((self.loss, "loss"), (self.metric, "metric")):
             epochs = self.columns.curve("epoch")
@@ -192,7 +200,7 @@ class MainScreen(Screen[None]):
                 Series("train", epochs, self.columns.curve(f"train_{name}"), ORANGE),
                 Series("val", epochs, self.columns.curve(f"val_{name}"), SKY, dashed=True),
             ]
-            chart.show(series, (0, max([1, *epochs[-1:], *(at for at, _ in marks)])), marks)
+            chart.show(series, (0, max([1, *epochs[-1:], *(at for at, _ in marks)])), marks, cursor)
         self.metric.border_title = snapshot.metric_name.capitalize()
 
     def show_histograms(self) -> None:

@@ -121,7 +121,7 @@ class LineChart(Chart):
         cursor: float | None = None,
     ) -> None:
         """Show `series`, over all their x unless `x_range` is given. `marks` are positions on the x axis, each
-        with a sign of one character; at `cursor` there is a line."""
+        with a sign of one character; at `cursor` there is a line, and what comes after it is faint."""
         self._series, self._x_range, self._marks, self._cursor = series, x_range, marks, cursor
         self.redraw()
 
@@ -154,6 +154,9 @@ class LineChart(Chart):
             whole = all(np.array_equal(x, np.rint(x)) for x, _ in points)
             self._draw_axes(canvas, plot, ticks, labels, whole)
         for (x, y), series in zip(points, self._series, strict=True):
+            if self._cursor is not None:  # what comes after it is behind
+                drawing.curve(canvas, region, x, y, x_range, y_range, FAINT, series.dashed)
+                x, y = x[x <= self._cursor], y[x <= self._cursor]
             drawing.curve(canvas, region, x, y, x_range, y_range, series.colour, series.dashed)
         if not canvas.colour:
             for number, (x, y) in enumerate(points):
@@ -196,7 +199,7 @@ class LineChart(Chart):
         pinned = None
         if self._cursor is not None and plot.shows(self._cursor):
             pinned = plot.column(self._cursor), drawing.format_number(self._cursor)
-        _draw_labels(canvas, y + height + 1, zip(columns, drawing.tick_labels(ticks), strict=True), pinned)
+        draw_labels(canvas, y + height + 1, zip(columns, drawing.tick_labels(ticks), strict=True), pinned)
 
     def _draw_legend(self, canvas: Canvas, left: int, values: Sequence[tuple[Floats, Floats]]) -> None:
         """Names and values of the series; if there is no room, without values, and then only the first few."""
@@ -216,7 +219,7 @@ class LineChart(Chart):
         while count > 1 and sum(map(len, names[:count])) + 3 * (count - (count == len(names))) > room:
             count -= 1
         for name, told, value, series in zip(names[:count], numbers, newest, self._series, strict=False):
-            name = _shorten(name, canvas.region.width - left)
+            name = shorten(name, canvas.region.width - left)
             canvas.text(left, 0, name, series.colour)
             left += len(name)
             canvas.text(left, 0, told, NONE if value is None or isfinite(value) else FAULT, bold=True)
@@ -250,7 +253,7 @@ class HistogramChart(Chart):
         top, bottom = int(height >= 2), int(height >= 3)
         counts = _counts(panel.counts)
         if top:
-            canvas.text(x, 0, _shorten(panel.title, width), bold=True)
+            canvas.text(x, 0, shorten(panel.title, width), bold=True)
         inner = Region(x, top, width, height - top - bottom)
         histograms = [(panel.low, panel.high, counts)]
         if panel.reference is not None:
@@ -269,7 +272,7 @@ class HistogramChart(Chart):
         if bottom:
             ends = [(x, drawing.format_number(low)), (x + width - 1, drawing.format_number(high))]
             zero = [(x + _cell(0.0, axis, width, 1), "0")] if low < 0 < high else []
-            _draw_labels(canvas, height - 1, ends + zero, None, x, x + width)
+            draw_labels(canvas, height - 1, ends + zero, None, x, x + width)
 
 
 class HeatMap(Chart):
@@ -300,7 +303,7 @@ class HeatMap(Chart):
         labels = self._row_labels(lines)
         gutter = min(max(map(len, labels.values()), default=0), width // 3) + 1
         for y, label in labels.items():
-            canvas.text(0, y, _shorten(label, gutter - 1), MUTED)
+            canvas.text(0, y, shorten(label, gutter - 1), MUTED)
         region = Region(gutter, 0, max(width - gutter, 0), lines)
         drawing.heatmap(canvas, region, self._matrix, *self._range)
         pinned = None
@@ -313,7 +316,7 @@ class HeatMap(Chart):
         if axis:
             ticks = drawing.nice_ticks(0, epochs - 1, max(region.width // 10, 2))
             columns = [(self._column(region, int(tick)), str(int(tick))) for tick in ticks if tick % 1 == 0]
-            _draw_labels(canvas, lines, columns, pinned, gutter)
+            draw_labels(canvas, lines, columns, pinned, gutter)
         if legend:
             y = lines + axis
             low, high = map(drawing.format_number, self._range)
@@ -403,13 +406,13 @@ def _letter(number: int) -> str:
     return ascii_lowercase[number % 26]
 
 
-def _shorten(text: str, width: int) -> str:
+def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
 def _draw_message(canvas: Canvas, region: Region, message: str, colour: int) -> None:
     x = region.x + max((region.width - len(message)) // 2, 0)
-    canvas.text(x, region.y + max(region.height - 1, 0) // 2, _shorten(message, region.width), colour)
+    canvas.text(x, region.y + max(region.height - 1, 0) // 2, shorten(message, region.width), colour)
 
 
 def _draw_rule(canvas: Canvas, plot: _Plot, x: float, sign: str, colour: int) -> None:
@@ -421,7 +424,7 @@ def _draw_rule(canvas: Canvas, plot: _Plot, x: float, sign: str, colour: int) ->
         canvas.foreground[rows, column][empty] = colour
 
 
-def _draw_labels(
+def draw_labels(
     canvas: Canvas,
     y: int,
     labels: Iterable[tuple[int, str]],

@@ -17,12 +17,14 @@ from tui.protocol import Snapshot
 SIGNS = {"fault": ("✖", FAULT), "warning": ("▲", WARNING), "information": ("·", MUTED)}
 
 
-class FindingsPane(VerticalScroll, can_focus=True):
-    """What is wrong, the gravest first."""
+class FindingsPane(VerticalScroll, can_focus=True, inherit_bindings=False):
+    """What is wrong, the gravest first. The keys that go left and right, and to the ends, are the timeline's."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k", "scroll_up", "up", show=False),
-        Binding("j", "scroll_down", "down", show=False),
+        Binding("up,k", "scroll_up", "up", show=False),
+        Binding("down,j", "scroll_down", "down", show=False),
+        Binding("pageup", "page_up", "page up", show=False),
+        Binding("pagedown", "page_down", "page down", show=False),
     ]
 
     _shown: object = None

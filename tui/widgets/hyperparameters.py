@@ -203,7 +203,7 @@ class HyperparameterPane(Vertical):
 
     def _explain(self) -> None:
         knob = self.list.knob
-        when = "Changes in flight." if knob.in_flight else "Needs a restart."
+        when = "Changes in flight." if knob.in_flight else "Needs a fork from epoch 0."
         values = self.list.values
         now = ""
         if knob.name == "init" and values is not None and values.init == "auto":

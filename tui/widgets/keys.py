@@ -6,7 +6,17 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Footer, Static
 
-EXPENDABLE = ("toggle_log", "nudge(-1)", "toggle_maximized", "edit")  # what goes first in little room
+# What goes first in little room.
+EXPENDABLE = (
+    "toggle_log",
+    "toggle_maximized",
+    "nudge(-1)",
+    "restart",
+    "edit",
+    "branches",
+    "fix",
+    "break",
+)
 
 
 class KeyHint(Static):

@@ -27,8 +27,6 @@ class LayersTable(Chart, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "select(-1)", "layer up", show=False),
         Binding("down,j", "select(1)", "layer down", show=False),
-        Binding("home", "select(-1000000)", "first layer", show=False),
-        Binding("end", "select(1000000)", "last layer", show=False),
     ]
 
     class Selected(Message):
@@ -83,7 +81,7 @@ class LayersTable(Chart, can_focus=True):
             return
         layers = self.snapshot.layers
         rows = max(height - 1, 1)
-        history = self.columns.gradients
+        history = self.columns.gradients[:, : len(self.snapshot.history)]
         low, high = self.columns.gradient_range
         label_width = max(len("layer"), *(len(x.label) for x in layers))
         columns = self._columns(width, label_width)

@@ -32,7 +32,10 @@ class StatusLine(Chart):
         width = canvas.region.width
         sign, colour = STATES[s.state]
         canvas.text(width - len(sign) - 1, 0, sign, colour, bold=True)
+        past = len(s.history) < len(s.known)
         parts = [f"epoch {s.epoch}/{s.hyperparameters.epochs}"]
+        if past:
+            parts = [f"◀ epoch {s.epoch} of {len(s.known) - 1} seen"]
         if s.state != "running" and s.batch:
             parts.append(f"batch {s.batch}/{s.batches}")
         if s.history:
@@ -43,6 +46,8 @@ class StatusLine(Chart):
         parts.append(f"step {format_number(s.steps)}")
         if s.steps:
             parts.append(f"batch loss {format_number(s.loss)}")
+        if len(s.branches) > 1:
+            parts.append(next(branch.title for branch in s.branches if branch.id == s.branch))
         canvas.text(1, 0, "nn-debug", MUTED)
         canvas.text(10, 0, s.experiment, bold=True)
         x, room = 12 + len(s.experiment), width - len(sign) - 3
