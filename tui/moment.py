@@ -32,7 +32,8 @@ class Mark:
 def at(snapshot: Snapshot, epoch: int | None) -> Snapshot:
     """The run as it was at the end of `epoch`; the snapshot itself if None.
 
-    `loss` is the mean of the epoch then, `lr` that of its last step. `known`, `branches` and `changes` stay.
+    `loss` is the epoch's mean, since those of batches are not kept, and `lr` that of its last step. What is of the
+    branch as a whole stays: `known`, `branches`, `changes`.
     """
     if epoch is None:
         return snapshot

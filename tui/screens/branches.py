@@ -71,9 +71,8 @@ class BranchesScreen(ModalScreen[int]):
         palette = PALETTES[self.app.current_theme.dark]
         options = []
         for number, (branch, cells) in enumerate(zip(self.branches, rows, strict=True)):
-            text = Text("━ ", palette[COLOURS[number % len(COLOURS)]])
-            text.append(line(cells), "bold" if branch.id == self.snapshot.branch else "none")
-            options.append(Option(text))
+            style = "bold" if branch.id == self.snapshot.branch else ""
+            options.append(Option(Text.assemble(("━ ", palette[COLOURS[number % len(COLOURS)]]), (line(cells), style))))
         self.query_one("#branches-head", Static).update(Text("  " + line(head), palette[MUTED]))
         self.list.set_options(options)
         self.list.highlighted = here
@@ -103,7 +102,6 @@ class BranchesScreen(ModalScreen[int]):
                     [r.epoch for r in records],
                     [r.val_loss for r in records],
                     COLOURS[n % len(COLOURS)],
-                    dashed=n != event.option_index,
                 )
             )
         self.chart.border_title = f"Validation loss{' (log)' * self.chart.log_scale}"

@@ -407,7 +407,12 @@ def _letter(number: int) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+    """The text in at most `width` characters (one if it is less), cut between words where that keeps half of it."""
+    if len(text) <= max(width, 0):
+        return text
+    cut = text[: max(width - 1, 0)]
+    space = cut.rfind(" ") if text[len(cut)] != " " else -1
+    return (cut[:space] if 2 * space >= width else cut).rstrip(" ,:") + "…"
 
 
 def _draw_message(canvas: Canvas, region: Region, message: str, colour: int) -> None:

@@ -44,7 +44,9 @@ class StatusLine(Chart):
             parts.append(f"{format_number(round(s.steps_per_second))} steps/s")
             parts.append("full speed" if s.pace is None else f"at most {s.pace:g} epochs/s")
         parts.append(f"step {format_number(s.steps)}")
-        if s.steps:
+        if past and not s.batch:
+            parts.append(f"train loss {format_number(s.history[-1].train_loss)}")
+        elif s.steps:
             parts.append(f"batch loss {format_number(s.loss)}")
         if len(s.branches) > 1:
             parts.append(next(branch.title for branch in s.branches if branch.id == s.branch))

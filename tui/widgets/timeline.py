@@ -125,11 +125,16 @@ class Timeline(Chart):
         path = self._draw_lines(canvas, s, rows, scale, single)
         now = moment.present(s)
         kinds = list(SIGNS)
+        x, y = self._place(path, now, scale)
+        cursor, colour = "●", NONE
         for mark in sorted(moment.marks(s), key=lambda mark: kinds.index(mark.kind)):
             if single or mark.kind != "fork":  # a tree shows them as lines
-                canvas.text(*self._place(path, mark.epoch, scale), *SIGNS[mark.kind], bold=True)
-        x, y = self._place(path, now, scale)
-        canvas.text(x, y, "●", bold=True)
+                sign, tone = SIGNS[mark.kind]
+                place = self._place(path, mark.epoch, scale)
+                canvas.text(*place, sign, tone, bold=True)
+                if place == (x, y):
+                    cursor, colour = "◉", tone  # something is under it
+        canvas.text(x, y, cursor, colour, bold=True)
         if not single:
             self._draw_axis(canvas, scale, x, format_number(s.epoch), len(s.branches) - len(rows))
 
