@@ -113,16 +113,19 @@ class NNDebugApp(App[int]):
 
     def go_to(self, epoch: int | None) -> None:
         """Look at another moment; a running session is paused."""
+        if epoch == self.moment:
+            return
         if self.running:
             self.worker.send(Pause())
-        if epoch != self.moment:
-            self.moment = epoch
-            self.main.show(self.shown)
+        self.moment = epoch
+        self.main.show(self.shown)
 
-    def go_on(self, *commands: Command) -> None:
-        """Send commands that begin at the moment looked at."""
-        back = [] if self.moment is None else [Rewind(self.moment)]
-        self.leave(*back, *commands)
+    def go_on(self, command: Command) -> None:
+        """Send a command that is about the moment looked at."""
+        if self.moment is None:
+            self.worker.send(command)
+        else:
+            self.leave(Rewind(self.moment), command)
 
     def leave(self, *commands: Command) -> None:
         """Send commands that lead elsewhere, and look at where they lead."""
@@ -263,10 +266,7 @@ class NNDebugApp(App[int]):
     def on_changed(self, message: Changed) -> None:
         knob, value = message.knob, message.value
         if knob.in_flight:
-            if self.moment is None:
-                self.worker.send(Set({knob.name: value}))
-            else:
-                self.go_on(Set({knob.name: value}))
+            self.go_on(Set({knob.name: value}))
             return
 
         def answered(yes: bool | None) -> None:

@@ -175,6 +175,9 @@ class Timeline(Chart):
             draw(scale.column(start), y, scale.column(until), y, 2)
             if number:
                 draw(scale.column(start), path[number - 1][0], scale.column(start), y, 2)
+        if len(rows) == 1 and (scale.left, 0) in arms:  # a line alone begins with a stop
+            first = arms[scale.left, 0]
+            first[_UP] = first[_DOWN] = first[_RIGHT]
         for (x, y), weights in arms.items():
             sign = _LINES.get("".join(map(str, weights)), "┼")
             canvas.text(x, y, sign, NONE if 2 in weights else MUTED)
