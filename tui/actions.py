@@ -206,6 +206,9 @@ EXPLANATIONS = {
         """
         What the rules say is wrong, with the numbers that show it, and what would mend it. A symptom alone is no
         fault: rules on gradients speak only where the run does not learn. An empty pane is good news.
+
+        x tries the first fix that hyperparameters make, on a branch: from epoch 0 where it takes another network, else
+        from before the finding. v shows what has come of it beside the original.
         """,
     ),
     "hyperparameters": Explanation(

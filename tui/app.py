@@ -200,7 +200,7 @@ class NNDebugApp(App[int]):
             self.go_to(moment.nearest(now, message.epoch))
             return
         branch = next(b for b in now.branches if b.id == message.branch)
-        back = [Rewind(round(message.epoch))] * (message.epoch < branch.epochs)
+        back = [Rewind(round(message.epoch))] if message.epoch < branch.epochs else []
         self.leave(Checkout(branch.id), *back)
 
     def action_fork(self) -> None:

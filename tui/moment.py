@@ -96,7 +96,8 @@ def last(snapshot: Snapshot) -> int:
 def nearest(snapshot: Snapshot, epoch: float) -> int | None:
     """The moment at or next to `epoch`: None if that is where the session is."""
     now = present(snapshot)
-    whole = min(max(round(epoch), 0), last(snapshot))
+    epoch = min(max(epoch, 0), max(last(snapshot), now))
+    whole = min(round(epoch), last(snapshot))
     return None if abs(now - epoch) <= abs(whole - epoch) else whole
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -20,6 +21,15 @@ from .prompt import Field, Verdict
 EXAMPLE = "loss > 2 * best_loss"
 WORDS = [name.removesuffix(")") if name.endswith("()") else name for name in NAMES]
 WORDS += [f'finding("{rule}")' for rule in RULES]
+
+
+class ConditionField(Field):
+    """A field that leaves the delete key to the list while there is nothing in it."""
+
+    def action_delete_right(self) -> None:
+        if not self.value:
+            raise SkipAction
+        super().action_delete_right()
 
 
 class BreakpointsScreen(ModalScreen[None]):
@@ -41,7 +51,7 @@ class BreakpointsScreen(ModalScreen[None]):
         self.changed = changed
         self.list = OptionList(compact=True)
         self.list.can_focus = False  # the arrows are the screen's: the field keeps the focus
-        self.field = Field(WORDS, placeholder=EXAMPLE)
+        self.field = ConditionField(WORDS, placeholder=EXAMPLE)
         self.verdict = Verdict()
 
     def compose(self) -> ComposeResult:
