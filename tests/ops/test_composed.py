@@ -66,6 +66,7 @@ CHECKED = {
     "bce": (lambda x: ops.binary_cross_entropy_with_logits(x, [[0.25, 1.0], [0.0, 0.5]]), (2, 2)),
     "linear on many axes": (lambda x: ops.linear(x, x[0], x[0, :, 0]), (2, 3, 4)),
     "einsum with dots": (lambda x: ops.einsum("...ij,kj->...ik", x, x[0]), (2, 3, 2)),
+    "einsum over an axis of length 1": (lambda x: ops.einsum("ij,ij->j", x[:1], x), (2, 3)),
     "einsum without output": (lambda x: ops.einsum("ij,jk", x, x.T), (2, 3)),
     "conv2d": (lambda x: ops.conv2d(x, x[:1, :, :2, :3], x[0, 0, 0, :1], stride=(1, 2), padding=1), (2, 2, 4, 5)),
     "max_pool2d": (lambda x: ops.max_pool2d(x, 2, stride=1), (1, 2, 3, 4)),
