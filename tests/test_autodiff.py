@@ -192,6 +192,22 @@ def test_hooks_see_and_replace_and_are_removed():
     assert (g.item(), grad(g, z)[0].item()) == (8, 8)
 
 
+def test_hooks_of_one_tensor_follow_each_other():
+    x = leaf(1.0)
+    x.register_hook(lambda g: g * 10)
+    x.register_hook(lambda g: g + 1)
+    for create_graph in (False, True):
+        assert grad(x * 3, x, create_graph=create_graph)[0].item() == 31
+
+
+def test_gradients_of_single_elements_are_arrays_in_their_tensors_dtype():
+    x = Tensor(np.array(2.0, np.float32), requires_grad=True)
+    for y in (x, x + x, x * x * x):
+        (g,) = grad(y, x)
+        assert type(g.data) is np.ndarray
+        assert (g.shape, g.dtype) == ((), np.float32)
+
+
 def test_a_hook_may_give_an_array():
     x = leaf(1.0, 2.0)
     x.register_hook(lambda g: np.array([5.0, 6.0]))
