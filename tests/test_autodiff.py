@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinygrad_nn import Tensor, autodiff, enable_grad, grad, is_grad_enabled, no_grad
-from tinygrad_nn.node import Node, note_write
+from tinygrad_nn.node import Node, note_write, writes
 from tinygrad_nn.ops import Primitive
 
 
@@ -181,6 +181,7 @@ def test_hooks_see_and_replace_and_are_removed():
     assert seen == [[1, 1]]
     assert x.grad.data.tolist() == [30, 30]
     handle.remove()
+    handle.remove()  # once more does no harm
     y.sum().backward()
     assert len(seen) == 1
     with pytest.raises(RuntimeError, match="has none for a hook"):
@@ -241,6 +242,7 @@ def test_no_grad_as_context_and_decorator_nests_and_is_of_one_thread():
         return x * 2
 
     assert not double(x).requires_grad
+    assert not double(x=x).requires_grad
     with no_grad():
         assert not (x * 2).requires_grad
         with enable_grad():
@@ -453,6 +455,24 @@ def test_an_array_changed_after_it_was_saved_is_an_error(saved):
     again = (x.exp() * 1.0).sum()  # what is computed after the write is right
     again.backward()
     np.testing.assert_allclose(x.grad.data, np.exp(x.data))
+
+
+def test_a_write_to_an_array_is_a_write_to_its_views():
+    x, w = Tensor(np.ones((2, 3))), leaf(1.0, 2.0, 3.0)
+    y = (x[0] * w).sum()
+    x += 1
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()
+
+
+def test_of_an_array_that_is_gone_no_write_is_remembered():
+    x = Tensor(np.ones(3))
+    x += 1
+    x += 1
+    place = id(x.data)
+    assert place in writes.times
+    del x
+    assert place not in writes.times
 
 
 def test_a_write_elsewhere_is_no_matter():
