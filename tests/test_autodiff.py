@@ -475,12 +475,13 @@ def test_of_an_array_that_is_gone_no_write_is_remembered():
     assert place not in writes.times
 
 
-def test_a_write_elsewhere_is_no_matter():
-    x, other = leaf(1.0, 2.0), Tensor(np.ones(2))
-    y = (x * 3.0).sum()
+def test_a_write_elsewhere_or_before_is_no_matter():
+    x, factor, other = leaf(1.0, 2.0), Tensor(np.ones(2)), Tensor(np.ones(2))
+    factor += 1
+    y = (x * factor * 3.0).sum()
     other += 1
     y.backward()
-    assert x.grad.data.tolist() == [3, 3]
+    assert x.grad.data.tolist() == [6, 6]
 
 
 def test_a_long_recorded_backward_pass_goes_away_without_recursion():

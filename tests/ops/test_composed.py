@@ -183,6 +183,7 @@ def test_one_hot():
         (lambda x: ops.max_pool2d(x, 0), ValueError, "from 1 up"),
         (lambda x: x @ 2.0, ValueError, "at least 1 dimension"),
         (lambda x: x @ Tensor(2.0), ValueError, "at least 1 dimension"),
+        (lambda x: Tensor(2.0) @ x, ValueError, "at least 1 dimension"),
         (lambda x: x @ x, ValueError, r"matmul of \(3, 4\) and \(3, 4\): the inner lengths 4 and 3 differ"),
         (lambda x: x @ x[0, :3], ValueError, r"matmul of \(3, 4\) and \(3,\): the inner lengths 4 and 3 differ"),
         (lambda x: x[0] @ x[0, :3], ValueError, r"matmul of \(4,\) and \(3,\): the inner lengths 4 and 3 differ"),
