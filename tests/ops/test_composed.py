@@ -128,6 +128,21 @@ def test_losses_are_the_means_that_they_say():
     assert ops.binary_cross_entropy_with_logits(Tensor(x), t).item() == pytest.approx(wanted)
 
 
+@pytest.mark.parametrize("a", [(3,), (4, 3), (2, 4, 3), (5, 1, 4, 3), (0, 4, 3), (2, 0, 3)])
+@pytest.mark.parametrize("b", [(3,), (3, 4), (2, 3, 4), (5, 1, 3, 2), (3, 0)])
+def test_matmul_of_any_ranks_is_numpys(a, b):
+    x, y = draw(*a).data, draw(*b, seed=1).data
+    try:
+        wanted = np.matmul(x, y)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"^matmul of"):
+            Tensor(x) @ Tensor(y)
+        return
+    product = Tensor(x) @ Tensor(y)
+    assert product.shape == wanted.shape
+    np.testing.assert_allclose(product.data, wanted, rtol=1e-12)
+
+
 def test_linear_of_nothing_is_the_bias():
     for shape in ((2, 3, 0), (2, 0), (0,), (0, 3, 0)):
         y = ops.linear(Tensor(np.ones(shape)), Tensor(np.ones((2, 0))), Tensor(np.array([5.0, 6.0])))
