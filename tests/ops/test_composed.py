@@ -153,6 +153,7 @@ def test_linear_of_nothing_is_the_bias():
 def test_linear_promotes_as_its_formula_does(dtypes):
     values = (draw(2, 3), draw(4, 3, seed=1), draw(4, seed=2))
     x, w, b = (Tensor(v.data.astype(dtype), requires_grad=True) for v, dtype in zip(values, dtypes, strict=True))
+    np.testing.assert_allclose(ops.linear(x, w).data, x.data @ w.data.T, rtol=1e-6)
     y, formula = ops.linear(x, w, b), x @ w.T + b
     assert y.dtype == formula.dtype
     np.testing.assert_allclose(y.data, formula.data, rtol=1e-6)
