@@ -141,9 +141,7 @@ class Tensor:
         if self.node is None:
             raise RuntimeError("a tensor that does not require gradients has none for a hook to see")
         hooks = self.node.hooks = self.node.hooks or {}
-        handle = Handle(hooks)
-        hooks[id(handle)] = hook
-        return handle
+        return Handle(hooks, hook)
 
     def detach(self) -> Tensor:
         """The same data outside the graph."""
