@@ -162,7 +162,7 @@ class _Build:
         array: Array | None,
         leaf: Node | Leaf | None,
         called: str,
-        outside: Call | None | bool,
+        outside: Call | bool | None,
         used: int | None = None,
     ) -> int:
         """The number of an array that no operation of the graph made. `outside` is True where nothing is known."""
@@ -240,7 +240,7 @@ def _roots(operations: Iterable[Node]) -> list[Module]:
     return list(roots.values())
 
 
-def _given(site: Site | None, key: int | str) -> tuple[str, Call | None | bool]:
+def _given(site: Site | None, key: int | str) -> tuple[str, Call | bool | None]:
     return site.variables.get(key, ("", True)) if site else ("", True)
 
 

@@ -74,6 +74,7 @@ class trace:  # noqa: N801 - named like detect_anomaly
         self._calls: list[tuple[FrameType, Call]] = []
         self._walk: FrameType | None = None
         self._derived: list[Node] = []  # operations of the backward pass, before it says what they derive
+        self._made: dict[int, tuple[Any, tuple[str, Call | None]]] = {}  # arrays made of data alone
         self._names: dict[int, tuple[Any, dict[int, str]]] = {}  # the paths of the modules in an outermost one
 
     def __enter__(self) -> trace:
@@ -90,8 +91,6 @@ class trace:  # noqa: N801 - named like detect_anomaly
         if watch is not None:
             watch(primitive, arrays, attrs, out)
         node = out.node
-        if not isinstance(node, Node):
-            return
         user = outside = walk = None
         forward: list[FrameType] = []  # innermost first
         for frame in stack(sys._getframe(1), until):
@@ -104,13 +103,18 @@ class trace:  # noqa: N801 - named like detect_anomaly
                 outside = frame
             if user is None and not own(frame):
                 user = frame
-        if walk is not None:
+        if walk is not None and isinstance(node, Node):
             if walk is not self._walk:
                 self._walk = walk
                 self._derived.clear()
             self._derived.append(node)
         self._enter_calls(forward)
         looked = [frame for frame in (*forward, outside) if frame is not None]
+        if not isinstance(node, Node):  # what is made of data alone is data, under a name that says how
+            of = next((v for a in arrays if isinstance(a, np.ndarray) and (v := self._variable(a, looked))), None)
+            if of is not None:
+                self._made[id(out.data)] = out.data, (f"{primitive.name}({of[0]})", of[1])
+            return
         given: dict[int | str, Any] = {i: a for i, a in enumerate(arrays) if not isinstance(node.parents[i], Node)}
         given |= attrs
         sites[node] = Site(
@@ -154,4 +158,4 @@ class trace:  # noqa: N801 - named like detect_anomaly
             if name is None:
                 break
             found = name, calls[depth].outer if depth < len(calls) else None
-        return found
+        return found or self._made.get(id(array), (None, None))[1]

@@ -1,0 +1,351 @@
+"""A graph as DOT, Graphviz's language: shapes and colours, labels, tooltips, links, the legend."""
+
+from __future__ import annotations
+
+import html
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from .data import Edge, Graph, GraphNode, Group, sized
+
+if TYPE_CHECKING:
+    from graphviz import Digraph
+
+Theme: TypeAlias = Literal["light", "dark"]
+Direction: TypeAlias = Literal["TB", "LR"]
+FONT = "Helvetica"
+# Light to dark is small to large nowhere: viridis, dark for what vanishes (van der Walt and Smith 2015).
+RAMP = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
+SHAPES = {
+    "operation": "box",
+    "module": "box",
+    "parameter": "cylinder",
+    "buffer": "folder",
+    "data": "parallelogram",
+    "array": "note",
+    "result": "octagon",
+}
+
+
+@dataclass(frozen=True)
+class Colours:
+    """A theme. `kinds` has (fill, border) by kind; the accents are of Okabe and Ito (2008)."""
+
+    background: str
+    text: str
+    muted: str
+    edge: str
+    backward: str
+    fault: str
+    none: str
+    clusters: tuple[str, str]
+    cluster_border: str
+    kinds: dict[str, tuple[str, str]]
+
+
+THEMES = {
+    "light": Colours(
+        background="#ffffff",
+        text="#1c2430",
+        muted="#66707d",
+        edge="#8a94a1",
+        backward="#b0578a",
+        fault="#d55e00",
+        none="#d9dde2",
+        clusters=("#f5f7f9", "#ebeff3"),
+        cluster_border="#d3dae1",
+        kinds={
+            "operation": ("#ffffff", "#9aa5b1"),
+            "module": ("#ffffff", "#5c6b7a"),
+            "parameter": ("#fdf0d3", "#d09000"),
+            "buffer": ("#f3ecdf", "#a98f5f"),
+            "data": ("#e1f1fb", "#3f9bd1"),
+            "array": ("#f7f7fa", "#b4bac6"),
+            "result": ("#d9f2e8", "#009e73"),
+        },
+    ),
+    "dark": Colours(
+        background="#14181d",
+        text="#e8ecf1",
+        muted="#98a3b0",
+        edge="#6f7b88",
+        backward="#e09ac3",
+        fault="#ff8a3d",
+        none="#4a525c",
+        clusters=("#1b2128", "#242b34"),
+        cluster_border="#36404b",
+        kinds={
+            "operation": ("#2c343e", "#6f7b88"),
+            "module": ("#2c343e", "#a3afbc"),
+            "parameter": ("#46380f", "#e6b432"),
+            "buffer": ("#3a3527", "#b59d6e"),
+            "data": ("#17374c", "#56b4e9"),
+            "array": ("#20262e", "#5b6673"),
+            "result": ("#0f3d30", "#2fc79b"),
+        },
+    ),
+}
+
+
+def dot(
+    graph: Graph, direction: Direction = "TB", theme: Theme = "light", beside: str | os.PathLike[str] | None = None
+) -> str:
+    """`graph` in DOT, node for node and edge for edge; `at_level` chooses the detail before.
+
+    Nodes are named n and their number. Links lead to source lines, relative to the folder of the file
+    `beside`, where that shares one with the source.
+    """
+    if direction not in ("TB", "LR") or theme not in THEMES:
+        raise ValueError(f"direction is TB or LR and theme light or dark, not {direction!r} and {theme!r}")
+    return _Picture(graph, direction, THEMES[theme], Path(beside).resolve().parent if beside else None).source()
+
+
+class _Picture:
+    def __init__(self, graph: Graph, direction: Direction, colours: Colours, folder: Path | None) -> None:
+        self.graph = graph
+        self.direction = direction
+        self.colours = colours
+        self.folder = folder
+        known = [n.gradient for n in graph.nodes if n.gradient is not None]
+        positive = [math.log10(g) for g in known if g > 0 and math.isfinite(g)]
+        self.coloured = bool(known)
+        self.span = (min(positive), max(positive)) if positive else (0.0, 0.0)
+
+    def source(self) -> str:
+        from graphviz import Digraph
+
+        c = self.colours
+        picture = Digraph(
+            "graph",
+            graph_attr={
+                "rankdir": self.direction,
+                "bgcolor": c.background,
+                "fontname": FONT,
+                "fontsize": "10",
+                "fontcolor": c.text,
+                "nodesep": "0.28",
+                "ranksep": "0.38",
+                "pad": "0.25",
+                "label": self.legend(),
+                "labelloc": "b",
+                "labeljust": "l",
+                "tooltip": "computation graph",
+            },
+            node_attr={"fontname": FONT, "fontsize": "11", "fontcolor": c.text, "margin": "0.14,0.07", "height": "0.3"},
+            edge_attr={
+                "fontname": FONT,
+                "fontsize": "8.5",
+                "fontcolor": c.muted,
+                "color": c.edge,
+                "arrowsize": "0.6",
+                "penwidth": "1.0",
+            },
+        )
+        self.inside(picture, None)
+        for edge in self.graph.edges:
+            self.edge(picture, edge)
+        return picture.source
+
+    def inside(self, picture: Digraph, group: int | None, level: int = 0) -> None:
+        """Draw what is directly in a group, and the groups in it as clusters."""
+        for node in self.graph.nodes:
+            if node.group == group:
+                self.node(picture, node)
+        for child in self.graph.groups:
+            if child.parent == group:
+                with picture.subgraph(name=f"cluster_{child.id}") as cluster:
+                    self.cluster(cluster, child, level)
+                    self.inside(cluster, child.id, level + 1)
+
+    def cluster(self, cluster: Digraph, group: Group, level: int) -> None:
+        c = self.colours
+        cluster.attr(
+            label=self.label([self.title(group)], [_short(group.settings, 44)]),
+            tooltip=quoted(f"{group.title}\n{group.settings}".strip()),
+            style="rounded,filled" + ("" if group.kind else ",dashed"),
+            fillcolor=c.clusters[level % 2],
+            color=c.backward if group.backward and level == 0 else c.cluster_border,
+            penwidth="1.0",
+            margin="10",
+            labelloc="t",
+            labeljust="l",
+        )
+
+    def node(self, picture: Digraph, node: GraphNode) -> None:
+        c = self.colours
+        fill, border = c.kinds[node.kind]
+        text, muted = c.text, c.muted
+        if self.coloured and node.gradient is not None and node.kind in ("operation", "module", "parameter"):
+            fill = self.ramp(node.gradient)
+            text = muted = contrast(fill)
+        if node.backward and node.kind != "result":
+            border = c.backward
+        faulty = bool(node.fault) or (node.gradient is not None and not math.isfinite(node.gradient))
+        title, details = self.words(node)
+        if node.kind in ("operation", "module", "data", "array"):
+            style = "filled,rounded" if node.kind != "array" else "filled"
+        else:
+            style = "filled"
+        picture.node(
+            f"n{node.id}",
+            label=self.label([title], details, text, muted),
+            shape=SHAPES[node.kind],
+            style=style,
+            fillcolor=fill,
+            color=c.fault if faulty else border,
+            penwidth="3.0" if faulty else "1.5" if node.kind == "module" else "1.0",
+            tooltip=quoted("\n".join(self.known(node))),
+            **self.link(node),
+        )
+
+    def edge(self, picture: Digraph, edge: Edge) -> None:
+        source, target = self.graph.node[edge.source], self.graph.node[edge.target]
+        said = source.kind not in ("operation", "module") or target.kind in ("array", "result")
+        label = "" if said or edge.shape is None else str(edge.shape)
+        words = [str(edge.shape) if edge.shape is not None else "shape not known", f"input {edge.position}", edge.name]
+        attributes = {"color": self.colours.backward} if target.backward else {}
+        picture.edge(
+            f"n{edge.source}",
+            f"n{edge.target}",
+            label=f" {label} " if label else "",
+            tooltip=quoted(", ".join(w for w in words if w)),
+            labeltooltip=quoted(", ".join(w for w in words if w)),
+            **attributes,
+        )
+
+    # --- words
+
+    def title(self, group: Group) -> str:
+        around = self.graph.group[group.parent].path if group.parent is not None else ""
+        return group.title.removeprefix(f"{around}." if around else "")
+
+    def words(self, node: GraphNode) -> tuple[str, list[str]]:
+        """A node's title, and the lines below it."""
+        around = self.graph.group[node.group].path if node.group is not None else ""
+        title = node.name.removeprefix(f"{around}.") if around else node.name
+        details = []
+        if node.kind == "array":
+            title = shape_of(node)
+            details.append(f"{node.dtype}, {sized(node.nbytes)}")
+        elif node.kind == "operation":
+            details.append(_short(", ".join(_attribute(k, v) for k, v in node.attributes.items()), 34))
+        elif node.kind == "module":
+            details.append(_short(node.attributes.get("settings", ""), 40))
+            if node.parameters:
+                details.append(f"{node.parameters:,} parameters")
+        else:
+            title = title or node.kind
+            details.append(shape_of(node))
+        if node.kind == "result" and node.low is not None and node.low == node.high:
+            details = [f"{node.low:.4g}"]
+        if node.gradient is not None:
+            details.append(f"gradient {node.gradient:.2g}")
+        if node.fault:
+            details.append(f"{node.fault} starts here" if node.first_fault else node.fault)
+        return title, details
+
+    def known(self, node: GraphNode) -> list[str]:
+        """All that is known of a node, for its tooltip."""
+        lines = [f"{node.name or node.kind} ({'backward ' if node.backward else ''}{node.kind})"]
+        if node.group is not None:
+            lines.append("in " + " / ".join(self.graph.group[g].title for g in self.graph.around(node.group)))
+        lines.append(f"{shape_of(node)} {node.dtype}, {sized(node.nbytes)}" if node.dtype else shape_of(node))
+        lines += [f"{key} = {value}" for key, value in node.attributes.items()]
+        if node.parameters:
+            lines.append(f"{node.parameters:,} parameters")
+        if node.low is not None:
+            lines.append(f"values from {node.low:.6g} to {node.high:.6g}")
+        if node.fault:
+            lines.append(f"holds {node.fault}")
+        if node.gradient is not None:
+            lines.append(f"gradient norm {node.gradient:.6g}")
+        if node.file:
+            lines.append(f"{os.path.basename(node.file)}, line {node.line}: {node.code}")
+        return lines
+
+    def label(self, titles: Sequence[str], details: Sequence[str], text: str = "", muted: str = "") -> str:
+        """An HTML-like label: a title, and smaller lines below."""
+        lines = [f'<FONT COLOR="{text or self.colours.text}"><B>{marked(t)}</B></FONT>' for t in titles if t]
+        lines += [
+            f'<FONT POINT-SIZE="8.5" COLOR="{muted or self.colours.muted}">{marked(d)}</FONT>' for d in details if d
+        ]
+        return f"<{'<BR/>'.join(lines) or ' '}>"
+
+    def legend(self) -> str:
+        """What the colours mean, in a line below the picture."""
+        c = self.colours
+        present = dict.fromkeys(n.kind for n in self.graph.nodes)
+        cells = []
+        for kind in ("data", "parameter", "buffer", "array", "result"):
+            if kind in present and not (self.coloured and kind == "parameter"):
+                cells.append(f'<TD><FONT COLOR="{c.kinds[kind][1]}">■</FONT> {kind}</TD>')
+        if any(n.backward for n in self.graph.nodes):
+            cells.append(f'<TD><FONT COLOR="{c.backward}">■</FONT> backward pass</TD>')
+        if self.coloured:
+            low, high = (f"{10**end:.1g}" for end in self.span)
+            ramp = "".join(f'<TD BGCOLOR="{colour}" WIDTH="16" HEIGHT="9" FIXEDSIZE="TRUE"></TD>' for colour in RAMP)
+            cells.append(f"<TD>gradient norm&#160; {low}</TD>{ramp}<TD>{high}</TD>")
+        if not cells:
+            return ""
+        table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4">'
+        return f'<<FONT POINT-SIZE="9" COLOR="{c.muted}">{table}<TR>{"".join(cells)}</TR></TABLE></FONT>>'
+
+    # --- colours and links
+
+    def ramp(self, gradient: float) -> str:
+        if not gradient > 0 or not math.isfinite(gradient):
+            return self.colours.none
+        low, high = self.span
+        part = (math.log10(gradient) - low) / (high - low) if high > low else 1.0
+        return RAMP[round(part * (len(RAMP) - 1))]
+
+    def link(self, node: GraphNode) -> dict[str, str]:
+        """To the source line, where there is one."""
+        if not node.file or node.file.startswith("<"):
+            return {}
+        file = Path(node.file).resolve()
+        where = file.as_uri()
+        if self.folder is not None and len(os.path.commonpath([file, self.folder])) > len(file.anchor):
+            from urllib.parse import quote
+
+            where = quote(os.path.relpath(file, self.folder).replace(os.sep, "/"))
+        return {"URL": f"{where}#L{node.line}".replace("&", "&amp;").replace("\\", "\\\\"), "target": "_blank"}
+
+
+def shape_of(node: GraphNode) -> str:
+    return "shape not known" if node.shape is None else str(node.shape)
+
+
+def printable(text: str) -> str:
+    """`text` with what has no picture of its own, such as a line's end, as Python writes it: \\n."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def marked(text: str) -> str:
+    """`text` in an HTML-like label."""
+    return html.escape(printable(text))
+
+
+def quoted(text: str) -> str:
+    """`text`, lines and all, as a DOT string in which Graphviz sees neither escapes nor entities."""
+    lines = [html.escape(printable(line), quote=False).replace("\\", "\\\\") for line in text.split("\n")]
+    return "&#10;".join(lines)
+
+
+def contrast(colour: str) -> str:
+    """Black or white, whichever is read better on `colour` (relative luminance of WCAG 2)."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in channels]
+    return "#000000" if 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.18 else "#ffffff"
+
+
+def _attribute(name: str, value: str) -> str:
+    return value if name.startswith("input ") else f"{name}={value}"
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
