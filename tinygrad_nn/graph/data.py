@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -36,6 +36,7 @@ class GraphNode:
     fault: str = ""  # "NaN", "infinity" or both
     first_fault: bool = False  # it has a fault, and nothing that goes into it has
     gradient: float | None = None  # the norm of the loss's gradient with respect to it
+    gradient_last: float | None = None  # of the last, if it stands for several
     parameters: int = 0  # how many numbers are learnt
     nbytes: int = 0
     count: int = 1  # how many equal ones it stands for
@@ -160,12 +161,9 @@ def _shape(record: GraphNode | Edge) -> tuple[int, ...] | None:
 
 
 def _sparse(record: GraphNode | Edge | Group) -> dict[str, Any]:
-    kept = {}
-    for name, value in asdict(record).items():
-        default = record.__dataclass_fields__[name]
-        if value != default.default and not (name == "attributes" and not value):
-            kept[name] = value
-    return kept
+    """A record's fields, without those at their defaults."""
+    given = {f.name: (getattr(record, f.name), {} if f.name == "attributes" else f.default) for f in fields(record)}
+    return {name: value for name, (value, default) in given.items() if value != default}
 
 
 def sized(nbytes: int) -> str:

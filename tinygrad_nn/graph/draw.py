@@ -108,7 +108,7 @@ def draw(source: str, kind: str = "svg", engine: str | None = None, timeout: flo
         )
     except subprocess.TimeoutExpired:
         raise DrawingError(
-            f"{Path(program).name} took longer than {timeout:g} s: use level='modules', a smaller depth, or a longer timeout"
+            f"{Path(program).name} took longer than {timeout:g} s: use level='modules', a smaller depth or more time"
         ) from None
     if done.returncode or not done.stdout:
         raise DrawingError(f"{Path(program).name} failed: {done.stderr.decode(errors='replace').strip()[:500]}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .data import Edge, Graph, Group
+from .data import Edge, Graph, GraphNode, Group
 
 FEWEST = 3  # two alike are not worth a count
 
@@ -41,7 +41,7 @@ class _Folding:
         self.gone: set[int] = set()
         self.groups = dict(graph.group)
         self.group_of = {node.id: node.group for node in graph.nodes}
-        self.ends: dict[int, int] = {}  # from a node of the last part to the one of the first that stands for it
+        self.ends: dict[int, int] = {}  # from an operation of a later part to that of the first
         self.children: dict[int | None, list[int]] = defaultdict(list)
         self.members: dict[int | None, list[int]] = defaultdict(list)
         for group in graph.groups:
@@ -186,13 +186,12 @@ class _Folding:
             n.id: {e.target for e in graph.uses[n.id]} for n in graph.nodes if n.kind not in ("operation", "result")
         }
         gone = self.gone | {number for number, by in users.items() if by and by <= self.gone}
-        nodes = tuple(replace(n, group=self.group_of[n.id]) for n in graph.nodes if n.id not in gone)
+        last = {self.first(number): number for number in sorted(self.ends)}
+        nodes = tuple(self.counted(n, last.get(n.id)) for n in graph.nodes if n.id not in gone)
         edges: dict[tuple[int, int, int], Edge] = {}
         for edge in graph.edges:
             if edge.target not in gone:
-                source = edge.source
-                while source in self.ends:  # what the last part gives, the first gives in its stead
-                    source = self.ends[source]
+                source = self.first(edge.source)  # what the last part gives, the first gives in its stead
                 edges.setdefault((source, edge.target, edge.position), replace(edge, source=source))
         used: set[int] = set()
         for node in nodes:
@@ -201,3 +200,19 @@ class _Folding:
                 used.add(group)
                 group = self.groups[group].parent
         return Graph(nodes, tuple(edges.values()), tuple(g for g in self.groups.values() if g.id in used))
+
+    def first(self, number: int) -> int:
+        """The operation that is drawn for one that is not, or itself."""
+        while number in self.ends:
+            number = self.ends[number]
+        return number
+
+    def counted(self, node: GraphNode, last: int | None) -> GraphNode:
+        """A node where it is now, with its count, and the gradient of the last that it stands for."""
+        group, count = self.group_of[node.id], 1
+        around = group
+        while around is not None:
+            count *= self.groups[around].count
+            around = self.groups[around].parent
+        gradient = self.graph.node[last].gradient if last is not None else None
+        return replace(node, group=group, count=count, gradient_last=gradient)

@@ -95,7 +95,7 @@ def _module(graph: Graph, group: Group, members: list[GraphNode], number: int) -
         fault=next((n.fault for n in operations if n.fault), ""),
         first_fault=any(n.first_fault for n in members),
         parameters=learnt,
-        count=group.count,
+        count=math.prod(graph.group[g].count for g in graph.around(group.id)),
     )
 
 

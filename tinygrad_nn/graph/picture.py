@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from .data import Edge, Graph, GraphNode, Group, sized
+from .data import Edge, Graph, GraphNode, Group
+from .words import brief, gradients, known, printable, short_title, words
 
 if TYPE_CHECKING:
     from graphviz import Digraph
@@ -135,7 +136,7 @@ class _Picture:
                 "labeljust": "l",
                 "tooltip": "computation graph",
             },
-            node_attr={"fontname": FONT, "fontsize": "11", "fontcolor": c.text, "margin": "0.14,0.07", "height": "0.3"},
+            node_attr={"fontname": FONT, "fontsize": "11", "fontcolor": c.text, "height": "0.3"},
             edge_attr={
                 "fontname": FONT,
                 "fontsize": "8.5",
@@ -164,7 +165,7 @@ class _Picture:
     def cluster(self, cluster: Digraph, group: Group, level: int) -> None:
         c = self.colours
         cluster.attr(
-            label=self.label([self.title(group)], [_short(group.settings, 44)]),
+            label=self.label([short_title(self.graph, group)], [brief(group.settings)], break_='<BR ALIGN="LEFT"/>'),
             tooltip=quoted(f"{group.title}\n{group.settings}".strip()),
             style="rounded,filled" + ("" if group.kind else ",dashed"),
             fillcolor=c.clusters[level % 2],
@@ -185,7 +186,11 @@ class _Picture:
         if node.backward and node.kind != "result":
             border = c.backward
         faulty = bool(node.fault) or (node.gradient is not None and not math.isfinite(node.gradient))
-        title, details = self.words(node)
+        title, *details = words(self.graph, node)
+        if node.gradient is not None:
+            details.append(f"gradient {gradients(node)}")
+        if node.fault:
+            details.append(f"{node.fault} starts here" if node.first_fault else node.fault)
         if node.kind in ("operation", "module", "data", "array"):
             style = "filled,rounded" if node.kind != "array" else "filled"
         else:
@@ -198,7 +203,8 @@ class _Picture:
             fillcolor=fill,
             color=c.fault if faulty else border,
             penwidth="3.0" if faulty else "1.5" if node.kind == "module" else "1.0",
-            tooltip=quoted("\n".join(self.known(node))),
+            tooltip=quoted("\n".join(known(self.graph, node))),
+            margin="0.02,0.02" if node.kind in ("data", "result") else "0.14,0.07",
             **self.link(node),
         )
 
@@ -219,61 +225,16 @@ class _Picture:
 
     # --- words
 
-    def title(self, group: Group) -> str:
-        around = self.graph.group[group.parent].path if group.parent is not None else ""
-        return group.title.removeprefix(f"{around}." if around else "")
-
-    def words(self, node: GraphNode) -> tuple[str, list[str]]:
-        """A node's title, and the lines below it."""
-        around = self.graph.group[node.group].path if node.group is not None else ""
-        title = node.name.removeprefix(f"{around}.") if around else node.name
-        details = []
-        if node.kind == "array":
-            title = shape_of(node)
-            details.append(f"{node.dtype}, {sized(node.nbytes)}")
-        elif node.kind == "operation":
-            details.append(_short(", ".join(_attribute(k, v) for k, v in node.attributes.items()), 34))
-        elif node.kind == "module":
-            details.append(_short(node.attributes.get("settings", ""), 40))
-            if node.parameters:
-                details.append(f"{node.parameters:,} parameters")
-        else:
-            title = title or node.kind
-            details.append(shape_of(node))
-        if node.kind == "result" and node.low is not None and node.low == node.high:
-            details = [f"{node.low:.4g}"]
-        if node.gradient is not None:
-            details.append(f"gradient {node.gradient:.2g}")
-        if node.fault:
-            details.append(f"{node.fault} starts here" if node.first_fault else node.fault)
-        return title, details
-
-    def known(self, node: GraphNode) -> list[str]:
-        """All that is known of a node, for its tooltip."""
-        lines = [f"{node.name or node.kind} ({'backward ' if node.backward else ''}{node.kind})"]
-        if node.group is not None:
-            lines.append("in " + " / ".join(self.graph.group[g].title for g in self.graph.around(node.group)))
-        lines.append(f"{shape_of(node)} {node.dtype}, {sized(node.nbytes)}" if node.dtype else shape_of(node))
-        lines += [f"{key} = {value}" for key, value in node.attributes.items()]
-        if node.parameters:
-            lines.append(f"{node.parameters:,} parameters")
-        if node.low is not None:
-            lines.append(f"values from {node.low:.6g} to {node.high:.6g}")
-        if node.fault:
-            lines.append(f"holds {node.fault}")
-        if node.gradient is not None:
-            lines.append(f"gradient norm {node.gradient:.6g}")
-        if node.file:
-            lines.append(f"{os.path.basename(node.file)}, line {node.line}: {node.code}")
-        return lines
-
-    def label(self, titles: Sequence[str], details: Sequence[str], text: str = "", muted: str = "") -> str:
+    def label(
+        self, titles: Sequence[str], details: Sequence[str], text: str = "", muted: str = "", break_: str = "<BR/>"
+    ) -> str:
         """An HTML-like label: a title, and smaller lines below."""
         lines = [f'<FONT COLOR="{text or self.colours.text}"><B>{marked(t)}</B></FONT>' for t in titles if t]
         lines += [
             f'<FONT POINT-SIZE="8.5" COLOR="{muted or self.colours.muted}">{marked(d)}</FONT>' for d in details if d
         ]
-        return f"<{'<BR/>'.join(lines) or ' '}>"
+        end = break_ if "ALIGN" in break_ else ""
+        return f"<{break_.join(lines) + end or ' '}>"
 
     def legend(self) -> str:
         """What the colours mean, in a line below the picture."""
@@ -316,15 +277,6 @@ class _Picture:
         return {"URL": f"{where}#L{node.line}".replace("&", "&amp;").replace("\\", "\\\\"), "target": "_blank"}
 
 
-def shape_of(node: GraphNode) -> str:
-    return "shape not known" if node.shape is None else str(node.shape)
-
-
-def printable(text: str) -> str:
-    """`text` with what has no picture of its own, such as a line's end, as Python writes it: \\n."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def marked(text: str) -> str:
     """`text` in an HTML-like label."""
     return html.escape(printable(text))
@@ -341,11 +293,3 @@ def contrast(colour: str) -> str:
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in channels]
     return "#000000" if 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.18 else "#ffffff"
-
-
-def _attribute(name: str, value: str) -> str:
-    return value if name.startswith("input ") else f"{name}={value}"
-
-
-def _short(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
