@@ -11,6 +11,7 @@ from .data import Edge, Graph, GraphNode, Group
 from .draw import DrawingError, draw, render_graph
 from .levels import at_level
 from .picture import dot
+from .text import text
 from .trace import trace
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "draw",
     "graph",
     "render_graph",
+    "text",
     "trace",
 ]

@@ -149,7 +149,8 @@ class _Picture:
         self.inside(picture, None)
         for edge in self.graph.edges:
             self.edge(picture, edge)
-        return picture.source
+        source: str = picture.source
+        return source
 
     def inside(self, picture: Digraph, group: int | None, level: int = 0) -> None:
         """Draw what is directly in a group, and the groups in it as clusters."""

@@ -116,7 +116,7 @@ class trace:  # noqa: N801 - named like detect_anomaly
                 self._made[id(out.data)] = out.data, (f"{primitive.name}({of[0]})", of[1])
             return
         given: dict[int | str, Any] = {i: a for i, a in enumerate(arrays) if not isinstance(node.parents[i], Node)}
-        given |= attrs
+        given.update(attrs)
         sites[node] = Site(
             user.f_code.co_filename if user else "",
             user.f_lineno if user else 0,

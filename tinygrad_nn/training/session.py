@@ -127,6 +127,14 @@ class Session:
         """What the rules say of the run so far."""
         return diagnose(self.history)
 
+    def sample_loss(self) -> Tensor:
+        """The loss of the first examples of the training part, a batch of them, with the graph that leads to it.
+
+        Penalties are in it. Nothing is learnt, but it is a training pass: dropout draws, and batch statistics move.
+        """
+        x, target = (array[: self.hyperparameters.batch_size] for array in self.batches.arrays)
+        return self._penalised(self.loss(self.model(Tensor(x)), target))
+
     # --- a debugger's verbs
 
     def step(self, observe: bool = False) -> StepRecord:
