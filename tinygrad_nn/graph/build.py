@@ -185,38 +185,23 @@ class _Build:
         if call is None:
             if not backward:
                 return None
-            return self._known(("backward",), lambda: Group(0, None, "", "backward pass", backward=True))
+            return self._known("backward", Group(0, None, "", "backward pass", backward=True))
         key = (call, backward)
         if key in self.group_ids:
             return self.group_ids[key]
         parent = self._group(call.outer, backward)
-        outer = call.outer.name if call.outer else ""
-        root = call
-        while root.outer is not None:
-            root = root.outer
-        modules = dict(root.module().named_modules()) if root.module() is not None else {}  # type: ignore[union-attr]
-        # Containers that only hold modules, such as a ModuleList, are never called and still group them.
-        inside = call.name.removeprefix(f"{outer}.") if outer else call.name
-        for i in range(1, inside.count(".") + 1):
-            path = ".".join([*([outer] if outer else []), *inside.split(".")[:i]])
-            if path in modules:
-                kind = type(modules[path]).__name__
-                parent = self._known(
-                    (parent, path, backward), lambda p=parent, n=path, k=kind: Group(0, p, n, k, backward=backward)
-                )
+        for path, kind in call.containers:
+            parent = self._known((parent, path, backward), Group(0, parent, path, kind, backward=backward))
         module = call.module()
         counted = (id(module) if module is not None else call.name, backward)
         self.calls[counted] = number = self.calls.get(counted, 0) + 1
-        return self._known(
-            key,
-            lambda: Group(0, parent, call.name, call.kind, call.settings, number, backward=backward),
-        )
+        return self._known(key, Group(0, parent, call.name, call.kind, call.settings, number, backward=backward))
 
-    def _known(self, key: Any, make: Any) -> int:
+    def _known(self, key: Any, group: Group) -> int:
+        """The number of the group that is known by `key`; at first, `group` is."""
         if key not in self.group_ids:
-            group = replace(make(), id=len(self.groups))
-            self.groups.append(group)
-            self.group_ids[key] = group.id
+            self.group_ids[key] = len(self.groups)
+            self.groups.append(replace(group, id=len(self.groups)))
         return self.group_ids[key]
 
 

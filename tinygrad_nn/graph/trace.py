@@ -26,13 +26,18 @@ WALK = autodiff._walk.__code__
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One call of a module. `name` is its path from the outermost module, "" for that one itself."""
+    """One call of a module. `name` is its path from the outermost module, "" for that one itself.
+
+    `containers` has the paths and kinds of modules between it and the call around it, which only hold it,
+    as a ModuleList does.
+    """
 
     name: str
     module: weakref.ref[Module]
     kind: str
     settings: str
     outer: Call | None
+    containers: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +80,8 @@ class trace:  # noqa: N801 - named like detect_anomaly
         self._walk: FrameType | None = None
         self._derived: list[Node] = []  # operations of the backward pass, before it says what they derive
         self._made: dict[int, tuple[Any, tuple[str, Call | None]]] = {}  # arrays made of data alone
-        self._names: dict[int, tuple[Any, dict[int, str]]] = {}  # the paths of the modules in an outermost one
+        # Of an outermost module: itself, the paths of those in it, and their kinds.
+        self._modules: dict[int, tuple[Any, dict[int, str], dict[str, str]]] = {}
 
     def __enter__(self) -> trace:
         self._before.append((mode.watch, mode.watch_gradient, sys._getframe(1)))
@@ -141,13 +147,20 @@ class trace:  # noqa: N801 - named like detect_anomaly
                 self._calls.append(before[depth])
                 continue
             module = module_of(frame)
-            outermost = module_of(self._calls[0][0]) if self._calls else module
-            if id(outermost) not in self._names:
-                self._names[id(outermost)] = outermost, {id(m): name for name, m in outermost.named_modules()}
-            kind = type(module).__name__
-            name = self._names[id(outermost)][1].get(id(module), kind)
             outer = self._calls[-1][1] if self._calls else None
-            self._calls.append((frame, Call(name, weakref.ref(module), kind, module.extra_repr(), outer)))
+            outermost = module_of(self._calls[0][0]) if self._calls else module
+            if id(outermost) not in self._modules:
+                named = list(outermost.named_modules())
+                kinds = {name: type(m).__name__ for name, m in named}
+                self._modules[id(outermost)] = outermost, {id(m): name for name, m in named}, kinds
+            _, names, kinds = self._modules[id(outermost)]
+            kind = type(module).__name__
+            name = names.get(id(module), kind)
+            steps = name.split(".")
+            above = [".".join(steps[:i]) for i in range(1, len(steps))]
+            around = f"{outer.name if outer else ''}."
+            containers = tuple((n, kinds[n]) for n in above if n in kinds and not around.startswith(f"{n}."))
+            self._calls.append((frame, Call(name, weakref.ref(module), kind, module.extra_repr(), outer, containers)))
 
     def _variable(self, array: Any, looked: list[FrameType]) -> tuple[str, Call | None] | None:
         """What the outermost frame that has `array` calls it, and the call outside of those that have it."""
