@@ -116,8 +116,9 @@ def test_modules_nest_containers_too_and_a_module_called_twice_is_two_groups():
         def forward(self, x):
             return self.inner[0](self.inner[0](x))
 
+    model = Twice()
     with trace():
-        y = Twice()(Tensor(np.ones((1, 2), np.float32)))
+        y = model(Tensor(np.ones((1, 2), np.float32)))
     found = graph(y)
     around = [titles for name, titles in group_paths(found) if name == "linear"]
     assert around == [

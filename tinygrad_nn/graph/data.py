@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -170,9 +170,8 @@ def _sparse(record: GraphNode | Edge | Group) -> dict[str, Any]:
 
 
 def _restored(record: dict[str, Any]) -> dict[str, Any]:
-    shape = {"shape": tuple(record["shape"])} if "shape" in record else {}
-    norms = {name: float(record[name]) for name in ("gradient", "gradient_last") if name in record}
-    return {**record, **shape, **norms}
+    makes: dict[str, Callable[[Any], Any]] = {"shape": tuple, "gradient": float, "gradient_last": float}
+    return {name: makes.get(name, lambda same: same)(value) for name, value in record.items()}
 
 
 def sized(nbytes: int) -> str:

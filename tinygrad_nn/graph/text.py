@@ -19,8 +19,8 @@ def text(graph: Graph, level: Level | None = None, depth: int | None = None, fol
     rows = [(printable(tree), *cells) for tree, *cells in _Tree(shown).rows]
     if not rows:
         return "nothing"
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
 
 
