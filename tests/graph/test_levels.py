@@ -137,7 +137,7 @@ def test_depth_closes_what_is_deeper():
     assert block.parameters == parameters - model.entry.weight.size - model.entry.bias.size
     (block,) = [n for n in at_level(found, "operations", depth=2).nodes if n.name.startswith("blocks")]
     assert (block.name, block.count) == ("blocks.0 Block × 5", 5)
-    unfolded = at_level(found, "operations", depth=3, folded=False)
+    unfolded = at_level(found, "operations", depth=2, folded=False)
     assert sum(n.kind == "module" and "Block" in n.name for n in unfolded.nodes) == 5
 
 

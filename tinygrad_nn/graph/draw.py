@@ -58,7 +58,7 @@ def render_graph(
         return path
     shown = at_level(whole, level, depth, folded)
     if len(shown.nodes) > limit:
-        raise ValueError(f"{len(shown.nodes):,} boxes cannot be read in a picture: {_advice(whole, level, limit)}")
+        raise ValueError(f"{len(shown.nodes):,} boxes cannot be read in a picture: {_advice(whole, level, folded, limit)}")
     source = dot(shown, direction, theme, path)
     if kind != "dot" and not engines(kind):
         path = path.with_suffix(".dot")
@@ -71,13 +71,13 @@ def render_graph(
     return path
 
 
-def _advice(whole: Graph, level: Level | None, limit: int) -> str:
+def _advice(whole: Graph, level: Level | None, folded: bool, limit: int) -> str:
     """What to do about too many boxes."""
     for coarser in reversed(LEVELS[: LEVELS.index(level) if level else 0]):
-        count = len(at_level(whole, coarser).nodes)
+        count = len(at_level(whole, coarser, folded=folded).nodes)
         if count <= limit:
             return f"level={coarser!r} has {count:,}"
-    least = at_level(whole, "modules", 0)
+    least = at_level(whole, "modules", 0, folded)
     if len(least.nodes) <= READABLE:
         return f"level='modules' with depth=0 has {len(least.nodes):,}, and a greater depth more"
     return "record it under trace() with modules in the model, which can be drawn as one box each"

@@ -52,7 +52,7 @@ THEMES = {
     "light": Colours(
         background="#ffffff",
         text="#1c2430",
-        muted="#66707d",
+        muted="#5d6773",
         edge="#8a94a1",
         backward="#b0578a",
         fault="#d55e00",
@@ -72,7 +72,7 @@ THEMES = {
     "dark": Colours(
         background="#14181d",
         text="#e8ecf1",
-        muted="#98a3b0",
+        muted="#a3aeba",
         edge="#6f7b88",
         backward="#e09ac3",
         fault="#ff8a3d",
@@ -167,7 +167,7 @@ class _Picture:
         c = self.colours
         cluster.attr(
             label=self.label([short_title(self.graph, group)], [brief(group.settings)], break_='<BR ALIGN="LEFT"/>'),
-            tooltip=quoted(f"{group.title}\n{group.settings}".strip()),
+            tooltip=quoted(group.title, group.settings),
             style="rounded,filled" + ("" if group.kind else ",dashed"),
             fillcolor=c.clusters[level % 2],
             color=c.backward if group.backward and level == 0 else c.cluster_border,
@@ -204,7 +204,7 @@ class _Picture:
             fillcolor=fill,
             color=c.fault if faulty else border,
             penwidth="3.0" if faulty else "1.5" if node.kind == "module" else "1.0",
-            tooltip=quoted("\n".join(known(self.graph, node))),
+            tooltip=quoted(*known(self.graph, node)),
             margin="0.02,0.02" if node.kind in ("data", "result") else "0.14,0.07",
             **self.link(node),
         )
@@ -279,14 +279,14 @@ class _Picture:
 
 
 def marked(text: str) -> str:
-    """`text` in an HTML-like label."""
-    return html.escape(printable(text))
+    """`text` in an HTML-like label, in which Graphviz takes a backslash for an escape all the same."""
+    return html.escape(printable(text)).replace("\\", "\\\\")
 
 
-def quoted(text: str) -> str:
-    """`text`, lines and all, as a DOT string in which Graphviz sees neither escapes nor entities."""
-    lines = [html.escape(printable(line), quote=False).replace("\\", "\\\\") for line in text.split("\n")]
-    return "&#10;".join(lines)
+def quoted(*lines: str) -> str:
+    """Lines of a tooltip, as a DOT string in which Graphviz, which looks twice, sees no escapes and no entities."""
+    shown = (html.escape(printable(line), quote=False).replace("\\", "\\" * 4) for line in lines if line)
+    return "&#10;".join(shown)
 
 
 def contrast(colour: str) -> str:
