@@ -146,6 +146,22 @@ def test_what_is_made_of_data_alone_is_data_with_a_name_that_says_how():
     assert names(graph(y), "data") == ["windows(images)"]
 
 
+def test_what_a_module_makes_is_its_own_and_what_it_is_given_is_not():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5))
+    x = Tensor(np.ones((4, 2), np.float32))
+    with trace():
+        y = model(x)
+    data = {name: titles for name, titles in group_paths(graph(y)) if name in ("x", "mask")}
+    assert data == {"x": [], "mask": ["Sequential", "1 Dropout"]}
+
+
+def test_a_parameter_stays_in_its_module_when_a_penalty_uses_it_too():
+    model = nn.Sequential(nn.Linear(2, 3))
+    with trace():
+        y = model(Tensor(np.ones((4, 2), np.float32))).sum() + (model[0].weight * model[0].weight).sum()
+    assert dict(group_paths(graph(y)))["0.weight"] == ["Sequential", "0 Linear"]
+
+
 def test_the_backward_pass_is_told_apart_and_belongs_to_the_modules_it_derives():
     model, inputs, target = small()
     parameters = dict(model.named_parameters())

@@ -93,8 +93,7 @@ class _Build:
         built = Graph(tuple(self.nodes), tuple(self.edges), tuple(self.groups))
         faulty = {n.id for n in self.nodes if n.fault}
         first_faults = {n for n in faulty if not any(edge.source in faulty for edge in built.inputs[n])}
-        # An input belongs to the innermost module around all that use it.
-        homes = {n.id: n.group for n in self.nodes} | {n: built.common(used) for n, used in self.homes.items()}
+        homes = {n.id: n.group for n in self.nodes} | {n: _home(built, n, used) for n, used in self.homes.items()}
         nodes = (replace(n, group=homes[n.id], first_fault=n.id in first_faults) for n in self.nodes)
         return replace(built, nodes=tuple(nodes))
 
@@ -125,7 +124,7 @@ class _Build:
             if isinstance(parent, Node):
                 source = self.ids[id(parent)]
             elif (name or position) in variables:
-                called, call = variables[name or position]
+                called, call = variables[name or position]  # made in that call
                 source = self._input(array, parent, called, self._group(call, False))
             else:
                 source = self._input(array, parent, "", group)
@@ -203,6 +202,14 @@ class _Build:
             self.group_ids[key] = len(self.groups)
             self.groups.append(replace(group, id=len(self.groups)))
         return self.group_ids[key]
+
+
+def _home(graph: Graph, node: int, used: list[int | None]) -> int | None:
+    """The group of an input: the innermost around all that use it, for a parameter within the module that has it."""
+    if graph.node[node].kind in ("parameter", "buffer"):
+        owner = graph.node[node].name.rpartition(".")[0]
+        used = [group for group in used if any(graph.group[g].path == owner for g in graph.around(group))] or used
+    return graph.common(used)
 
 
 def _roots(operations: Iterable[Node]) -> list[Module]:

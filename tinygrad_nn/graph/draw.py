@@ -58,7 +58,9 @@ def render_graph(
         return path
     shown = at_level(whole, level, depth, folded)
     if len(shown.nodes) > limit:
-        raise ValueError(f"{len(shown.nodes):,} boxes cannot be read in a picture: {_advice(whole, level, folded, limit)}")
+        raise ValueError(
+            f"{len(shown.nodes):,} boxes cannot be read in a picture: {_advice(whole, level, folded, limit)}"
+        )
     source = dot(shown, direction, theme, path)
     if kind != "dot" and not engines(kind):
         path = path.with_suffix(".dot")

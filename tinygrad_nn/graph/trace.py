@@ -163,12 +163,21 @@ class trace:  # noqa: N801 - named like detect_anomaly
             self._calls.append((frame, Call(name, weakref.ref(module), kind, module.extra_repr(), outer, containers)))
 
     def _variable(self, array: Any, looked: list[FrameType]) -> tuple[str, Call | None] | None:
-        """What the outermost frame that has `array` calls it, and the call outside of those that have it."""
+        """What `array` is called where it was made, and the call that it was made in.
+
+        An argument of a `forward` was made outside of it: look further out, as long as somebody has it.
+        """
+        if id(array) in self._made:
+            return self._made[id(array)][1]
         calls = [call for _, call in reversed(self._calls)]
         found = None
         for depth, frame in enumerate(looked):
             name = next((n for n, v in frame.f_locals.items() if v is array or getattr(v, "data", v) is array), None)
             if name is None:
                 break
-            found = name, calls[depth].outer if depth < len(calls) else None
-        return found or self._made.get(id(array), (None, None))[1]
+            if depth == len(calls):
+                return name, None
+            if name not in frame.f_code.co_varnames[: frame.f_code.co_argcount]:
+                return name, calls[depth]
+            found = name, calls[depth].outer
+        return found
