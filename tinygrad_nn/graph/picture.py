@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import math
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
+from urllib.parse import quote
 
 from .data import Edge, Graph, GraphNode, Group
 from .words import brief, gradients, known, printable, short_title, words
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 Theme: TypeAlias = Literal["light", "dark"]
 Direction: TypeAlias = Literal["TB", "LR"]
 FONT = "Helvetica"
-# Light to dark is small to large nowhere: viridis, dark for what vanishes (van der Walt and Smith 2015).
+# Viridis (van der Walt and Smith 2015) in 8 steps, dark for what vanishes.
 RAMP = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
 SHAPES = {
     "operation": "box",
@@ -111,6 +113,12 @@ class _Picture:
         self.direction = direction
         self.colours = colours
         self.folder = folder
+        self.nodes_in: dict[int | None, list[GraphNode]] = defaultdict(list)
+        self.groups_in: dict[int | None, list[Group]] = defaultdict(list)
+        for node in graph.nodes:
+            self.nodes_in[node.group].append(node)
+        for group in graph.groups:
+            self.groups_in[group.parent].append(group)
         known = [n.gradient for n in graph.nodes if n.gradient is not None]
         positive = [math.log10(g) for g in known if g > 0 and math.isfinite(g)]
         self.coloured = bool(known)
@@ -154,19 +162,17 @@ class _Picture:
 
     def inside(self, picture: Digraph, group: int | None, level: int = 0) -> None:
         """Draw what is directly in a group, and the groups in it as clusters."""
-        for node in self.graph.nodes:
-            if node.group == group:
-                self.node(picture, node)
-        for child in self.graph.groups:
-            if child.parent == group:
-                with picture.subgraph(name=f"cluster_{child.id}") as cluster:
-                    self.cluster(cluster, child, level)
-                    self.inside(cluster, child.id, level + 1)
+        for node in self.nodes_in[group]:
+            self.node(picture, node)
+        for child in self.groups_in[group]:
+            with picture.subgraph(name=f"cluster_{child.id}") as cluster:
+                self.cluster(cluster, child, level)
+                self.inside(cluster, child.id, level + 1)
 
     def cluster(self, cluster: Digraph, group: Group, level: int) -> None:
         c = self.colours
         cluster.attr(
-            label=self.label([short_title(self.graph, group)], [brief(group.settings)], break_='<BR ALIGN="LEFT"/>'),
+            label=self.label(short_title(self.graph, group), [brief(group.settings)], end='<BR ALIGN="LEFT"/>'),
             tooltip=quoted(group.title, group.settings),
             style="rounded,filled" + ("" if group.kind else ",dashed"),
             fillcolor=c.clusters[level % 2],
@@ -180,10 +186,10 @@ class _Picture:
     def node(self, picture: Digraph, node: GraphNode) -> None:
         c = self.colours
         fill, border = c.kinds[node.kind]
-        text, muted = c.text, c.muted
+        written = None
         if self.coloured and node.gradient is not None and node.kind in ("operation", "module", "parameter"):
             fill = self.ramp(node.gradient)
-            text = muted = contrast(fill)
+            written = contrast(fill), contrast(fill)
         if node.backward and node.kind != "result":
             border = c.backward
         faulty = bool(node.fault) or (node.gradient is not None and not math.isfinite(node.gradient))
@@ -192,13 +198,10 @@ class _Picture:
             details.append(f"gradient {gradients(node)}")
         if node.fault:
             details.append(f"{node.fault} starts here" if node.first_fault else node.fault)
-        if node.kind in ("operation", "module", "data", "array"):
-            style = "filled,rounded" if node.kind != "array" else "filled"
-        else:
-            style = "filled"
+        style = "filled,rounded" if node.kind in ("operation", "module", "data") else "filled"
         picture.node(
             f"n{node.id}",
-            label=self.label([title], details, text, muted),
+            label=self.label(title, details, written),
             shape=SHAPES[node.kind],
             style=style,
             fillcolor=fill,
@@ -226,16 +229,12 @@ class _Picture:
 
     # --- words
 
-    def label(
-        self, titles: Sequence[str], details: Sequence[str], text: str = "", muted: str = "", break_: str = "<BR/>"
-    ) -> str:
-        """An HTML-like label: a title, and smaller lines below."""
-        lines = [f'<FONT COLOR="{text or self.colours.text}"><B>{marked(t)}</B></FONT>' for t in titles if t]
-        lines += [
-            f'<FONT POINT-SIZE="8.5" COLOR="{muted or self.colours.muted}">{marked(d)}</FONT>' for d in details if d
-        ]
-        end = break_ if "ALIGN" in break_ else ""
-        return f"<{break_.join(lines) + end or ' '}>"
+    def label(self, title: str, details: Sequence[str], colours: tuple[str, str] | None = None, end: str = "") -> str:
+        """An HTML-like label: a title and smaller lines below it; `colours` are theirs, `end` aligns them."""
+        text, muted = colours or (self.colours.text, self.colours.muted)
+        lines = [f'<FONT COLOR="{text}"><B>{marked(title)}</B></FONT>'] if title else []
+        lines += [f'<FONT POINT-SIZE="8.5" COLOR="{muted}">{marked(line)}</FONT>' for line in details if line]
+        return f"<{(end or '<BR/>').join(lines) + end or ' '}>"
 
     def legend(self) -> str:
         """What the colours mean, in a line below the picture."""
@@ -247,6 +246,8 @@ class _Picture:
                 cells.append(f'<TD><FONT COLOR="{c.kinds[kind][1]}">■</FONT> {kind}</TD>')
         if any(n.backward for n in self.graph.nodes):
             cells.append(f'<TD><FONT COLOR="{c.backward}">■</FONT> backward pass</TD>')
+        if any(n.fault for n in self.graph.nodes):
+            cells.append(f'<TD><FONT COLOR="{c.fault}">■</FONT> NaN or infinity</TD>')
         if self.coloured:
             low, high = (f"{10**end:.1g}" for end in self.span)
             ramp = "".join(f'<TD BGCOLOR="{colour}" WIDTH="16" HEIGHT="9" FIXEDSIZE="TRUE"></TD>' for colour in RAMP)
@@ -271,10 +272,10 @@ class _Picture:
             return {}
         file = Path(node.file).resolve()
         where = file.as_uri()
-        if self.folder is not None and len(os.path.commonpath([file, self.folder])) > len(file.anchor):
-            from urllib.parse import quote
-
-            where = quote(os.path.relpath(file, self.folder).replace(os.sep, "/"))
+        folder = self.folder
+        shared = folder is not None and folder.anchor == file.anchor and os.path.commonpath([file, folder])
+        if shared and shared != file.anchor:
+            where = quote(os.path.relpath(file, folder).replace(os.sep, "/"))
         return {"URL": f"{where}#L{node.line}".replace("&", "&amp;").replace("\\", "\\\\"), "target": "_blank"}
 
 
