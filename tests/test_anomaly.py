@@ -70,8 +70,11 @@ def test_it_is_off_afterwards_and_nests():
     with detect_anomaly():
         with detect_anomaly():
             pass
-        with pytest.raises(AnomalyError):
-            Tensor(np.zeros(1)).log()
+        with pytest.raises(AnomalyError, match=r"div gave infinity from finite inputs(.|\n)*input 1: 0.0"):
+            Tensor(np.ones(1)) / 0.0
+        with detect_anomaly() as inner, pytest.raises(AnomalyError):  # the outer one looks first
+            Tensor(np.zeros(1), requires_grad=True).log()
+        assert not inner.places
     assert mode.watch is None
     assert mode.watch_gradient is None
     assert np.isinf(Tensor(np.zeros(1)).log().item())

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from tinygrad_nn import Tensor, enable_grad, grad, is_grad_enabled, no_grad
+from tinygrad_nn import Tensor, autodiff, enable_grad, grad, is_grad_enabled, no_grad
 from tinygrad_nn.node import Node, note_write
 from tinygrad_nn.ops import Primitive
 
@@ -103,8 +103,15 @@ def test_only_what_leads_to_the_inputs_is_computed():
 
     poisoned = Primitive("poisoned", lambda x: x * 1.0, forbidden)
     x, other = leaf(2.0), leaf(3.0)
-    y = x * x + poisoned(other) * 2
-    assert grad(y.sum(), x)[0].item() == 4
+    y = x * x + poisoned(other * 1.0) * 2
+    assert grad(y.sum(), x, retain_graph=True)[0].item() == 4
+    aside, seen = other * 5, []
+    other.register_hook(seen.append)
+    assert grad((y, aside, other), x)[0].item() == 4
+    assert seen == []
+    assert grad(aside, other)[0].item() == 5  # what was not walked is not freed
+    one_sided = Primitive("one_sided", np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: forbidden(g, y, b))
+    assert grad(one_sided(x, other), x)[0].item() == 3
 
 
 def test_higher_orders():
@@ -118,6 +125,19 @@ def test_higher_orders():
         y = y.sum()
 
 
+def test_create_graph_records_where_recording_is_off_and_keeps_the_graph_unless_told_otherwise():
+    x = leaf(2.0)
+    y = (x * x).sum()
+    with no_grad():
+        (g,) = grad(y, x, create_graph=True)
+        assert not (x * 2).requires_grad
+    assert grad(g, x)[0].item() == 2
+    (g,) = grad(y, x, retain_graph=False, create_graph=True)
+    assert grad(g, x)[0].item() == 2
+    with pytest.raises(RuntimeError, match="has been freed"):
+        y.backward()
+
+
 def test_backward_with_create_graph_gives_a_gradient_to_differentiate():
     x = leaf(3.0)
     (x**3).sum().backward(create_graph=True)
@@ -126,6 +146,29 @@ def test_backward_with_create_graph_gives_a_gradient_to_differentiate():
     x.grad = None
     first.sum().backward()
     assert x.grad.item() == 18
+
+
+def test_gradients_of_recorded_passes_add_up_and_are_differentiated_until_an_ordinary_one():
+    x = Tensor(np.array(2.0), requires_grad=True)
+    y = x * x * x
+    y.backward(create_graph=True)
+    y.backward(create_graph=True)  # which keeps the graph as well
+    assert x.grad.item() == 24
+    assert grad(x.grad, x, retain_graph=True)[0].item() == 24
+    y.backward()
+    assert x.grad.item() == 36
+    assert not x.grad.requires_grad
+    assert isinstance(x.grad, Tensor)
+    assert type(x.grad.data) is np.ndarray
+
+
+def test_by_default_nothing_is_recorded_or_kept():
+    x = leaf(2.0)
+    for differentiate in (lambda y: grad(y, x)[0], lambda y: autodiff.backward(y) or x.grad):
+        y = (x * x).sum()
+        assert not differentiate(y).requires_grad
+        with pytest.raises(RuntimeError, match="has been freed"):
+            y.backward()
 
 
 def test_hooks_see_and_replace_and_are_removed():
@@ -165,6 +208,13 @@ def test_retain_grad():
     (y * 3).sum().backward()
     assert y.grad.item() == 6
     x.retain_grad()  # a leaf keeps it anyway
+    z = x * 2
+    z.retain_grad()
+    total = z.sum()
+    del z  # and with it the wish
+    x.grad = None
+    total.backward()
+    assert x.grad.item() == 2
 
 
 def test_no_grad_as_context_and_decorator_nests_and_is_of_one_thread():
@@ -273,6 +323,78 @@ def test_leaves_own_their_gradients(create_graph):
     assert fresh.data.tolist() == [1]
 
 
+def test_grad_outputs_are_one_for_each_output_or_the_weights_of_the_only_one():
+    x = leaf(1.0, 2.0)
+    for weights in ([3.0, 4.0], (3.0, 4.0), [[3.0, 4.0]], [Tensor([3.0, 4.0])], np.array([3.0, 4.0])):
+        assert grad(x * 2, x, weights)[0].data.tolist() == [6, 8]
+        assert grad([x * 2], x, weights)[0].data.tolist() == [6, 8]
+    for weights in ([[3.0, 4.0]], [[[3.0, 4.0]]]):
+        assert grad((x * 2).reshape(1, 2), x, weights)[0].data.tolist() == [6, 8]
+    for weights in ([3.0], [None], None, 3.0):
+        wanted = 3.0 if weights in ([3.0], 3.0) else 1.0
+        assert grad((x * 2).sum(), x, weights)[0].data.tolist() == [2 * wanted] * 2
+    assert grad((x * 2, x * 3), x, np.array([1.0, 2.0]))[0].data.tolist() == [5, 10]
+    assert isinstance(grad((x.sum(), x.max()), x), tuple)
+    with pytest.raises(ValueError, match=r"gradient has shape \(\), the output has \(2,\)"):
+        grad((x, x), x, [1.0, 2.0])
+    for outputs, weights in ((x * 2, [1.0, 2.0, 3.0]), ((x, x), [np.ones(2)]), (x, [None, None])):
+        with pytest.raises(ValueError, match=r"grad_outputs has \d gradients, there are \d outputs"):
+            grad(outputs, x, weights)
+
+
+def test_a_leaf_that_is_gone_takes_no_gradient():
+    x, gone, z = leaf(2.0), leaf(3.0), leaf(5.0)
+    y = (x * gone * z).sum()
+    del gone
+    y.backward()
+    assert (x.grad.item(), z.grad.item()) == (15, 6)
+
+
+def test_what_a_hook_or_a_rule_gives_stays_its_own():
+    constant = np.array([5.0, 6.0])
+    constant.flags.writeable = False
+    given = Primitive("given", lambda x: x * 1.0, lambda g, y, x: constant)
+    x, y, z = leaf(1.0, 2.0), leaf(1.0, 2.0), leaf(1.0, 2.0)
+    own = Tensor(np.array([5.0, 6.0]))
+    y.register_hook(lambda g: own)
+    z.register_hook(lambda g: own.data)
+    (given(x) + y + z).sum().backward()
+    for gradient in (x.grad, y.grad, z.grad):
+        assert gradient.data.tolist() == [5, 6]
+        gradient.data += 1
+    assert own.data.tolist() == [5, 6]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_what_a_hook_has_seen_stays_as_it_was(create_graph):
+    x, y, seen = leaf(1.0, 2.0), leaf(3.0, 4.0), []
+    z = x + y
+    x.register_hook(seen.append)
+    z.register_hook(seen.append)
+    (z * 3.0).sum().backward(create_graph=create_graph)
+    for gradient in (x.grad, y.grad):
+        gradient.data += 1
+    assert [g.data.tolist() for g in seen] == [[3, 3], [3, 3]]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_hooks_run_in_the_mode_of_the_pass_on_tensors_and_may_remove_themselves(create_graph):
+    x, seen = leaf(1.0, 2.0), []
+    y = x * x
+    out = (y * y).sum()
+
+    def look(g):
+        seen.append((type(g.data), g.requires_grad, is_grad_enabled()))
+        for handle in handles:
+            handle.remove()
+
+    with no_grad() if create_graph else enable_grad():
+        for tensor in (x, y):
+            handles = [tensor.register_hook(look)]
+            grad(out, x, create_graph=create_graph, retain_graph=True)
+    assert seen == [(np.ndarray, create_graph, create_graph)] * 2
+
+
 def test_a_gradient_that_is_given_keeps_the_precision_of_the_output():
     x = leaf(1.0, 2.0)
     assert grad(x * 1.0, x, [[0.1, 0.2]])[0].data.tolist() == [0.1, 0.2]
@@ -281,6 +403,7 @@ def test_a_gradient_that_is_given_keeps_the_precision_of_the_output():
     single = Tensor([1.0, 2.0], requires_grad=True)
     (single * 1).backward(np.array([0.5, 0.25]))
     assert single.grad.dtype == np.float32
+    assert grad(single, single, Tensor(np.array([0.5, 0.25])))[0].dtype == np.float32
 
 
 def test_a_sum_collected_in_place_keeps_its_gradient():
@@ -314,6 +437,14 @@ def test_an_array_changed_after_it_was_saved_is_an_error(saved):
     again = (x.exp() * 1.0).sum()  # what is computed after the write is right
     again.backward()
     np.testing.assert_allclose(x.grad.data, np.exp(x.data))
+
+
+def test_a_write_elsewhere_is_no_matter():
+    x, other = leaf(1.0, 2.0), Tensor(np.ones(2))
+    y = (x * 3.0).sum()
+    other += 1
+    y.backward()
+    assert x.grad.data.tolist() == [3, 3]
 
 
 def test_a_long_recorded_backward_pass_goes_away_without_recursion():

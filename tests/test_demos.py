@@ -15,7 +15,8 @@ DEMOS = Path(__file__).parents[1] / "demos"
 
 
 def run(name: str, epochs: int | None = None, **changes) -> Session:
-    experiment = load_experiment(DEMOS / f"{name}.py")
+    (file,) = DEMOS.glob(f"{name}.*")
+    experiment = load_experiment(file)
     hp = experiment.hyperparameters.replace(**changes)
     session = Session(experiment, hp)
     for _ in range(epochs or hp.epochs):
@@ -24,13 +25,14 @@ def run(name: str, epochs: int | None = None, **changes) -> Session:
 
 
 def test_every_demo_is_tested_here_and_says_what_to_look_for():
-    names = {p.stem for p in DEMOS.glob("*.py")}
+    demos = [p for p in DEMOS.iterdir() if p.suffix in (".py", ".toml")]
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
-    assert names <= tested
-    for name in names:
-        docstring = ast.get_docstring(ast.parse((DEMOS / f"{name}.py").read_text()))
-        assert docstring
-        assert len(docstring) > 150
+    assert {p.stem for p in demos} <= tested
+    for demo in demos:
+        text = demo.read_text(encoding="utf-8")
+        said = ast.get_docstring(ast.parse(text)) if demo.suffix == ".py" else text.partition("\n\n")[0]
+        assert said
+        assert len(said) > 150
 
 
 def test_vanishing_gradient():
@@ -76,3 +78,13 @@ def test_healthy():
     assert 0.3 < first.zero_fraction < 0.7
     assert session.history[-1].val_metric > 0.95
     assert session.findings() == ()
+
+
+def test_straight_line():
+    for lr in (0.01, 0.1):
+        session = run("straight_line", lr=lr)
+        assert session.history[-1].train_loss == pytest.approx(np.log(2), abs=0.02)
+        assert session.history[-1].val_loss == pytest.approx(np.log(2), abs=0.02)
+    assert run("straight_line", hidden=(4,)).history[-1].val_metric > 0.9
+    for hidden in ((4,), (16, 16)):
+        assert 0.8 < run("straight_line", hidden=hidden, noise=0.4).history[-1].val_metric < 0.9

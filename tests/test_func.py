@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygrad_nn import Tensor, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
+from tinygrad_nn import Tensor, hessian, hvp, jacobian, jvp, no_grad, ops, value_and_grad, vjp
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
@@ -70,6 +70,7 @@ def test_what_does_not_depend_on_the_input_has_derivative_zero():
     assert not vjp(lambda x: constant, x, constant)[1].data.any()
     assert not hessian(lambda x: x.sum(), x).data.any()
     assert not hvp(lambda x: x.sum(), x, x)[1].data.any()
+    assert not jvp(lambda x: ops.where(x, 1.0, 2.0), x, x)[1].data.any()  # recorded, with no gradient for x
 
 
 def test_jacobian_can_be_differentiated_again():

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tinygrad_nn.graph.draw import engines
+from tinygrad_nn.training.files import load_experiment
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,6 +45,13 @@ def test_the_experiment_file_runs(tmp_path):
     done = python("-m", "tui.cli", "run", "my_experiment.py", "--epochs", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Linear 32→2" in done.stdout
+
+
+def test_the_experiment_in_toml_is_read(tmp_path):
+    (example,) = blocks("toml")
+    (tmp_path / "my.toml").write_text(example)
+    experiment = load_experiment(tmp_path / "my.toml")
+    assert (experiment.hyperparameters.hidden, experiment.hyperparameters.noise) == ((8, 8), 0.2)
 
 
 @pytest.mark.parametrize(

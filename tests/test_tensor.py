@@ -105,6 +105,8 @@ def test_only_floating_point_asks_for_gradients():
     x = Tensor([1.0])
     x.requires_grad = True
     assert x.requires_grad
+    before = x.node
+    assert x.requires_grad_().node is before
     x.requires_grad_(False)
     assert not x.requires_grad
     y = Tensor([1.0], requires_grad=True) * 2
@@ -128,8 +130,10 @@ def test_methods_are_the_functions_of_the_same_name():
     assert x.reshape(4).shape == x.reshape((4,)).shape == x.flatten().shape == (4,)
     assert x.transpose(1, 0).data.tolist() == x.T.data.tolist() == values.T.tolist()
     np.testing.assert_allclose((+x).data, values)
+    np.testing.assert_allclose(abs(-x).data, values)
     np.testing.assert_allclose((2**x).data, 2**values)
     np.testing.assert_allclose((values @ x).data, values @ values)
+    np.testing.assert_allclose((values.tolist() @ x).data, values @ values)
     assert x.broadcast_to((3, 2, 2)).shape == (3, 2, 2)
     assert x.astype(np.float32).dtype == np.float32
     assert not Tensor([1.5], requires_grad=True).astype(int).requires_grad
@@ -177,6 +181,9 @@ def test_lists_beside_a_tensor_are_numbers_without_a_dtype_of_their_own():
     x = Tensor([1.0, 2.0])
     for y in (x * [0.5, 2.0], [0.5, 2.0] - x, x / [[1, 2]], x @ [[1.0], [2.0]], ops.maximum(x, [1.5, 1.5])):
         assert y.dtype == np.float32
+    for y in (ops.where(x > 1, [0.5, 2.0], x), ops.where([True, False], x, [0.5, 2.0]), ops.where(x > 1, [1, 2], x)):
+        assert y.dtype == np.float32
+    assert (Tensor(np.ones(2, np.float16)) * [0.5, 2.0]).dtype == np.float16
 
 
 def test_bounds_change_no_dtype():
@@ -208,6 +215,6 @@ def test_broadcast_to_refuses_what_numpy_refuses(shape, wanted):
 
 def test_a_refusal_of_numpy_names_the_operation_and_the_shapes():
     whole = Tensor(np.ones((2, 3), int))
-    for call in (lambda: ops.linear(whole, whole, Tensor(np.ones(2))), lambda: -Tensor([True]), lambda: whole.sum(5)):
+    for call in (lambda: ops.linear(whole, whole, Tensor(np.ones(5))), lambda: -Tensor([True]), lambda: whole.sum(5)):
         with pytest.raises((TypeError, ValueError), match=r"^(linear|neg|sum) of \("):
             call()

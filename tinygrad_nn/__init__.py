@@ -1,5 +1,7 @@
 """tinygrad_nn: a minimal reverse-mode autograd library on NumPy, with PyTorch's names."""
 
+import numpy as _np
+
 from . import nn, optim
 from .anomaly import AnomalyError, detect_anomaly
 from .autodiff import enable_grad, grad, is_grad_enabled, no_grad
@@ -43,3 +45,8 @@ __all__ = [
     "where",
     "zeros",
 ]
+
+# A training step frees what the next one allocates. glibc would hand large arrays back to the system in between,
+# and page faults would cost more than the arithmetic (five times, on a million elements). It learns to keep
+# them from the largest block that it has ever seen freed; other allocators do not mind.
+_np.empty(2**25 - 2**13, _np.uint8)

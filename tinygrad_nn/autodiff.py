@@ -64,13 +64,14 @@ def grad(
 ) -> tuple[Tensor, ...]:
     """The gradients of the sum of `outputs` with respect to each of `inputs`, without touching `.grad`.
 
+    `grad_outputs` weigh the elements of each output; of a single output it may be the weights themselves.
     Only what leads to `inputs` is computed. With `create_graph=True` the results can be
     differentiated again. An input that no output depends on is a RuntimeError, or with
-    `allow_unused` gets zeros.
+    `allow_unused` gets zeros. ValueError: `grad_outputs` are missing, too few or many, or misshapen.
     """
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    weights: list[Any] = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs] * len(outputs)
+    weights = _weights(outputs, grad_outputs)
     for i, x in enumerate(inputs):
         if x.node is None:
             raise RuntimeError(f"input {i} of grad() does not require gradients: use requires_grad_()")
@@ -87,6 +88,18 @@ def grad(
             g = np.zeros_like(x.data)
         results.append(_owned(g, taken))
     return tuple(results)
+
+
+def _weights(outputs: Sequence[Tensor], given: Any) -> list[Any]:
+    """The `grad_outputs` of `grad`, one for each output."""
+    if not isinstance(given, list | tuple):
+        return [given] * len(outputs)
+    numbers = not any(w is None or isinstance(w, Tensor) for w in given)
+    if len(outputs) == 1 and numbers and np.shape(given) == outputs[0].shape:
+        return [given]  # no list of one gradient has that shape: it would have one axis more
+    if len(given) != len(outputs):
+        raise ValueError(f"grad_outputs has {len(given)} gradients, there are {len(outputs)} outputs")
+    return list(given)
 
 
 def _seed(output: Tensor, gradient: ArrayLike | Tensor | None) -> Tensor:
@@ -108,9 +121,9 @@ def _seed(output: Tensor, gradient: ArrayLike | Tensor | None) -> Tensor:
 def _owned(g: Any, taken: set[int]) -> Tensor:
     """A gradient as a Tensor whose memory nobody else looks into: its owner may change it in place.
 
-    `taken` holds the ids of arrays that have an owner already.
+    `taken` holds the ids of arrays that have an owner already, the seed's among them.
     """
-    data, node = (g.data, g.node) if isinstance(g, Tensor) else (g, None)
+    data, node = (g, None) if g.__class__ is ndarray else (g.data, g.node)
     if data.base is not None or id(data) in taken or not data.flags.writeable:
         data = data.copy()
     taken.add(id(data))
@@ -208,8 +221,6 @@ def _hand_on(
                 gi = asarray(gi)  # NumPy turns 0-d results into scalars
             if gi.dtype is not x.dtype and gi.dtype != x.dtype:
                 gi = gi.astype(x.dtype)
-            if gi is g and parent.__class__ is Leaf and not create_graph:
-                gi = gi.copy()  # a rule that passes g on would make two leaves share one gradient
             if watch is not None:
                 watch(node, i, gi)
             if parent in grads:
@@ -239,11 +250,15 @@ def _hooked(node: Node | Leaf, g: Any, create_graph: bool) -> Any:
     """The gradient after the hooks on its tensor have seen it, and perhaps replaced it."""
     with _GradMode(create_graph):
         for hook in list((node.hooks or {}).values()):
-            changed = hook(g if create_graph else wrap(g, None))
+            changed = hook(_copied(g if create_graph else wrap(g, None)))  # what it sees or gives is the user's
             if changed is not None:
-                changed = changed if isinstance(changed, Tensor) else Tensor(changed)
+                changed = _copied(changed if isinstance(changed, Tensor) else Tensor(changed))
                 g = changed if create_graph else changed.data
     return g
+
+
+def _copied(g: Tensor) -> Tensor:
+    return wrap(g.data.copy(), g.node)
 
 
 def _accumulate(grads: dict[Node | Leaf, Any], node: Node | Leaf, g: Any) -> None:

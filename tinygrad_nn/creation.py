@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import DTypeLike
+
+if TYPE_CHECKING:
+    pass
 
 from .tensor import DEFAULT_DTYPE, Tensor
 
@@ -31,11 +35,15 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: DTyp
     return Tensor(values.astype(dtype or (values.dtype if values.dtype.kind == "i" else DEFAULT_DTYPE)))
 
 
-def rand(*shape: int, rng: Generator, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
+def rand(
+    *shape: int, rng: np.random.Generator, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False
+) -> Tensor:
     """Uniform on [0, 1)."""
     return Tensor(rng.random(shape).astype(dtype), requires_grad)
 
 
-def randn(*shape: int, rng: Generator, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
+def randn(
+    *shape: int, rng: np.random.Generator, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False
+) -> Tensor:
     """Standard normal."""
     return Tensor(rng.standard_normal(shape).astype(dtype), requires_grad)

@@ -49,27 +49,20 @@ class Leaf:
 class Node:
     """One operation that ran: `output = primitive(*arrays, **attrs)`.
 
-    `parents[i]` is the node that made `arrays[i]`, or None where no gradient goes. `arrays` is None
-    once a backward pass has used the node and freed it.
+    `parents[i]` is the node that made `arrays[i]`, or None where no gradient goes. `arrays` and `output`
+    are None once a backward pass has used the node and freed it. `order` is the clock's time. Only
+    `Primitive` makes nodes, and fills them in itself: a constructor would be a tenth of an operation's cost.
     """
 
     __slots__ = ("__weakref__", "arrays", "attrs", "hooks", "order", "output", "parents", "primitive")
 
-    def __init__(
-        self,
-        primitive: Primitive,
-        arrays: Sequence[Any],
-        parents: Sequence[Node | Leaf | None],
-        attrs: dict[str, Any],
-        output: Array,
-    ) -> None:
-        self.primitive = primitive
-        self.arrays: Sequence[Any] | None = arrays
-        self.parents = parents
-        self.attrs = attrs
-        self.output: Array | None = output
-        self.order = clock()
-        self.hooks: dict[int, Hook] | None = None
+    primitive: Primitive
+    arrays: Sequence[Any] | None
+    parents: Sequence[Node | Leaf | None]
+    attrs: dict[str, Any]
+    output: Array | None
+    order: int
+    hooks: dict[int, Hook] | None
 
 
 class Handle:

@@ -138,7 +138,7 @@ class Tensor:
                 tensor = kept()
                 if tensor is not None:
                     before = tensor.grad
-                    tensor.grad = wrap(gradient.data.copy(), gradient.node) if before is None else before + gradient
+                    tensor.grad = gradient if before is None else before + gradient
 
             self.register_hook(keep)
 
@@ -495,6 +495,8 @@ def as_array(value: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Array
     """`value` as an array: Python floats become float32, arrays and NumPy scalars keep their dtype."""
     if isinstance(value, Tensor):
         value = value.data
+    if value.__class__ is np.ndarray and dtype is None and value.dtype.kind in "fiub":
+        return value  # the usual case
     array = np.asarray(value, dtype)
     if dtype is None and array.dtype == np.float64 and not isinstance(value, np.ndarray | np.generic):
         array = array.astype(DEFAULT_DTYPE)

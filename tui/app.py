@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,11 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from tui.actions import ACTIONS
+from tui.protocol import PACES, Next, Pace, Pause, Restart, Run, Set, Snapshot, Step, Trainee
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.main import MINIMUM_SIZE, PANES, MainScreen
 from tui.widgets.hyperparameters import Changed
-from tui.worker import PACES, Next, Pace, Pause, Restart, Run, Set, Snapshot, Step, Worker
 
 __all__ = ["MINIMUM_SIZE", "NNDebugApp"]
 
@@ -28,16 +28,15 @@ TERMINATED = 143
 
 
 class NNDebugApp(App[int]):
-    """pdb for neural-network training, as a screen over `worker`; `notes` are told at the start."""
+    """pdb for neural-network training, as a screen over `worker`."""
 
     TITLE = "nn-debug"
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [binding for action in ACTIONS for binding in action.bindings]
 
-    def __init__(self, worker: Worker, notes: Sequence[str] = ()) -> None:
+    def __init__(self, worker: Trainee) -> None:
         super().__init__()
         self.worker = worker
-        self.notes = notes
         self.main = MainScreen()
         self._seen: Snapshot | None = None
 
@@ -46,8 +45,8 @@ class NNDebugApp(App[int]):
 
     def on_mount(self) -> None:
         self.set_interval(POLL_EVERY, self.look)
-        if self.notes:
-            self.notify("\n".join(self.notes), title="The data", timeout=15, markup=False)
+        if self.worker.snapshot.notes:
+            self.notify("\n".join(self.worker.snapshot.notes), title="The data", timeout=15, markup=False)
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
             # Where the platform has none of these, or in another thread, the default stands.

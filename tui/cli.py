@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from tinygrad_nn.training import Experiment, Hyperparameters
+    from tinygrad_nn.training.source import Source
 
 OK, FAULT, CANNOT, INTERRUPTED = 0, 1, 2, 130
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -79,25 +80,29 @@ def _screen(arguments: Sequence[str]) -> int:
     parser.add_argument("--paused", action="store_true", help="wait before the first step")
     parser.add_argument("--fast", action="store_true", help="train at full speed instead of one that eyes can follow")
     options = parser.parse_args(arguments)
-    experiment, hyperparameters, notes = _experiment(options)
+    source = _source(options)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refused("this is not a terminal: use nn-debug run to train without the screen")
-    size = os.get_terminal_size()
-    from .app import MINIMUM_SIZE, NNDebugApp
-    from .worker import WATCHABLE, Run, start
+    from .inferior import CannotStart, Inferior, Start
+    from .protocol import WATCHABLE
 
-    if (size.columns, size.lines) < MINIMUM_SIZE or size.lines < MINIMUM_SIZE[1]:
-        raise Refused(
-            f"the terminal has {size.columns}x{size.lines} cells, the screen needs at least "
-            f"{MINIMUM_SIZE[0]}x{MINIMUM_SIZE[1]}: enlarge it, or use nn-debug run"
-        )
-    worker = start(experiment, hyperparameters, None if options.fast else WATCHABLE)
-    if not options.paused:
-        worker.send(Run())
+    inferior = Inferior(Start(source.absolute(), None if options.fast else WATCHABLE, not options.paused))
+    inferior.start()
     try:
-        return NNDebugApp(worker, notes).run() or OK
+        from .app import MINIMUM_SIZE, NNDebugApp  # while the process gets ready
+
+        size = os.get_terminal_size()
+        if size.columns < MINIMUM_SIZE[0] or size.lines < MINIMUM_SIZE[1]:
+            raise Refused(
+                f"the terminal has {size.columns}x{size.lines} cells, the screen needs at least "
+                f"{MINIMUM_SIZE[0]}x{MINIMUM_SIZE[1]}: enlarge it, or use nn-debug run"
+            )
+        inferior.ready()
+        return NNDebugApp(inferior).run() or OK
+    except CannotStart as error:
+        raise Refused(str(error)) from None
     finally:
-        worker.close()
+        inferior.close()
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -106,10 +111,10 @@ def _run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.epochs is not None:
         options.set.append(f"epochs={options.epochs}")
-    experiment, hyperparameters, notes = _experiment(options)
+    experiment, hyperparameters = _loaded(options)
     from .headless import run
 
-    for note in notes:
+    for note in experiment.notes:
         print(note)
     return run(experiment, hyperparameters)
 
@@ -127,7 +132,7 @@ def _graph(arguments: Sequence[str]) -> int:
     add("--epochs", type=_count, default=0, metavar="N", help="train N epochs first")
     add("--steps", type=_count, default=0, metavar="N", help="train N batches first (after the epochs)")
     options = parser.parse_args(arguments)
-    experiment, hyperparameters, _ = _experiment(options)
+    experiment, hyperparameters = _loaded(options)
     from .graphs import draw
 
     return draw(
@@ -165,7 +170,12 @@ def _parser(prog: str, description: str) -> Parser:
         epilog=f"data sets for --data:\n{data}\n\nhyperparameters for --set:\n{knobs}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", nargs="?", metavar="EXPERIMENT.py", help="a Python file that defines an Experiment")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="EXPERIMENT",
+        help="a Python file that defines an Experiment, or a TOML file of data and hyperparameters",
+    )
     parser.add_argument(
         "--data",
         metavar="NAME|FILE",
@@ -184,6 +194,11 @@ def _parser(prog: str, description: str) -> Parser:
         choices=("error", "mean", "drop"),
         default="error",
         help="rows of your table with missing values: refuse them, fill in the column's mean, or leave them out",
+    )
+    parser.add_argument(
+        "--task",
+        choices=("classification", "regression"),
+        help="what the target of your table is, where that is not to be guessed from its values",
     )
     parser.add_argument(
         "--set",
@@ -208,35 +223,34 @@ def _version() -> str:
     return __version__
 
 
-def _experiment(options: argparse.Namespace) -> tuple[Experiment, Hyperparameters, tuple[str, ...]]:
-    """What to train, where it starts, and what was done to the data, from the command line."""
-    from tinygrad_nn.data import read_table, registry
-    from tinygrad_nn.training import Experiment
-    from tinygrad_nn.training.files import ExperimentError, load_experiment
+def _loaded(options: argparse.Namespace) -> tuple[Experiment, Hyperparameters]:
+    """The experiment of the command line, and the hyperparameters with which it starts."""
+    from tinygrad_nn.training.files import ExperimentError
 
     try:
-        if options.file is not None and options.data is not None:
-            raise Refused("give an experiment file or --data, not both")
-        name = options.data or "digits"
-        notes: tuple[str, ...] = ()
-        is_table = (
-            options.data is not None and (Path(name).suffix or Path(name).exists()) and name not in registry.names()
-        )
-        if not is_table and (options.target is not None or options.ignore or options.missing != "error"):
-            raise Refused("--target, --ignore and --missing are for a table of your own: give its file as --data")
-        if options.file is not None:
-            experiment = load_experiment(options.file)
-        elif is_table:
-            table, report = read_table(name, options.target, ignore=options.ignore, missing=options.missing)
-            experiment, notes = Experiment(table), report.lines
-        else:
-            registry.describe(name)  # an unknown name is refused here, before anything starts
-            experiment = Experiment(name)
-        return experiment, experiment.hyperparameters.updated(options.set), notes
-    except OSError as error:
-        raise Refused(f"{name}: {error.strerror or error}") from None
-    except (ValueError, ImportError, ExperimentError) as error:
+        return _source(options).load()
+    except ExperimentError as error:
         raise Refused(str(error)) from None
+
+
+def _source(options: argparse.Namespace) -> Source:
+    """What to train and where it starts, from the command line."""
+    from tinygrad_nn.training.source import Source
+
+    table = options.target is not None or options.ignore or options.missing != "error" or options.task is not None
+    if options.file is not None and options.data is not None:
+        raise Refused("give an experiment file or --data, not both")
+    if options.file is not None and table:
+        raise Refused("--target, --ignore, --missing and --task are for a table of your own, given as --data")
+    return Source(
+        file=options.file or "",
+        data=options.data or "digits",
+        target=options.target,
+        ignore=tuple(options.ignore),
+        missing=options.missing,
+        task=options.task,
+        settings=tuple(options.set),
+    )
 
 
 if __name__ == "__main__":

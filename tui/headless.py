@@ -14,10 +14,12 @@ from rich.table import Table
 from tinygrad_nn.diagnosis import EpochRecord, Finding
 from tinygrad_nn.training import Experiment, Hyperparameters, Session
 from tinygrad_nn.training.files import user_traceback
+from tinygrad_nn.training.report import ClassScores, RegressionReport, evaluate
 
 from .drawing import format_number
 
 STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+SHOWN_CLASSES = 10
 SIGNS = {"fault": "✖", "warning": "▲", "information": "·"}
 
 
@@ -31,7 +33,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 def run(experiment: Experiment, hyperparameters: Hyperparameters) -> int:
     """Train to the last epoch and report. 0 fine, 1 a fault was found, 2 the experiment failed, 130, 143."""
-    console = Console()
+    console = Console(markup=False, emoji=False)  # names are the user's, and may hold brackets
     before = {s: signal.signal(s, _terminate) for s in STOPPING}
     session = None
     code = 0
@@ -60,7 +62,7 @@ def run(experiment: Experiment, hyperparameters: Hyperparameters) -> int:
 
 def _train(session: Session, console: Console) -> None:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("epochs  {task.fields[latest]}"),
@@ -72,7 +74,7 @@ def _train(session: Session, console: Console) -> None:
             total=session.hyperparameters.epochs,
             latest=_latest(session.history[-1], session),
         )
-        while not session.finished and not session.diverged:
+        while not session.finished and session.stop is None:
             session.step()
             if not session.batch:
                 progress.update(bar, completed=session.epoch, latest=_latest(session.history[-1], session))
@@ -100,8 +102,11 @@ def report(session: Session, findings: tuple[Finding, ...], console: Console) ->
             _percent(layer.saturated_fraction),
         )
     console.print(table)
+    _report_initialisers(session, console)
     if session.stopped_early:
         console.print(f"stopped early: {session.stopped_early}", highlight=False)
+    if session.stop is not None:
+        console.print(f"stopped: {session.stop.text}", highlight=False, markup=False)
     first, metric = session.history[0], session.metric_name
     console.print(
         f"training    loss {format_number(first.train_loss)} → {format_number(last.train_loss)}, "
@@ -110,6 +115,7 @@ def report(session: Session, findings: tuple[Finding, ...], console: Console) ->
         f"{metric} {format_number(last.val_metric)}",
         highlight=False,
     )
+    _report_quality(session, console)
     for finding in findings:
         where = f" in layer {', '.join(map(str, finding.layers))}" if finding.layers else ""
         console.print(
@@ -122,6 +128,69 @@ def report(session: Session, findings: tuple[Finding, ...], console: Console) ->
             console.print(f"  try: {remedy.text}{f'  ({settings})' if settings else ''}", highlight=False)
     if not findings:
         console.print("no findings")
+
+
+def _report_quality(session: Session, console: Console) -> None:
+    """How good the model is on the validation part, by classes or in the unit of the target."""
+    with np.errstate(all="ignore"):
+        quality = evaluate(session)
+    if quality is None:
+        return
+    if isinstance(quality, RegressionReport):
+        table = _table("target", "mean absolute error", "root mean square error", "R²")
+        for target in quality.targets:
+            table.add_row(target.name, f"{target.mae:.5g}", f"{target.rmse:.5g}", f"{target.r2:.3f}")
+        console.print(table)
+    else:
+        classes, count = quality.classes, len(quality.classes)
+        if count > SHOWN_CLASSES:
+            classes = tuple(sorted(classes, key=lambda c: c.f1)[:SHOWN_CLASSES])
+            console.print(f"the {SHOWN_CLASSES} of {count} classes with the lowest F1:", highlight=False)
+        table = _table("class", "precision", "recall", "F1", "examples")
+        for scores in classes:
+            table.add_row(*_class_row(scores))
+        table.add_section()
+        table.add_row(*_class_row(quality.macro))
+        console.print(table)
+        if count <= SHOWN_CLASSES:
+            table = _table("predicted as", *(c.name for c in classes))
+            for scores, counts in zip(classes, quality.confusion, strict=True):
+                table.add_row(scores.name, *(str(n) if n else "·" for n in counts))
+            console.print(table)
+    if quality.aic == quality.aic:
+        parameters = sum(p.size for p in session.parameters)
+        console.print(
+            f"training    AIC {quality.aic:.6g}, BIC {quality.bic:.6g} with {parameters} parameters", highlight=False
+        )
+
+
+def _class_row(scores: ClassScores) -> tuple[str, ...]:
+    return (
+        scores.name,
+        *(f"{share:.3f}" for share in (scores.precision, scores.recall, scores.f1)),
+        str(scores.support),
+    )
+
+
+def _table(first: str, *columns: str) -> Table:
+    table = Table(first)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _report_initialisers(session: Session, console: Console) -> None:
+    """What `auto` took, layer by layer; nothing where it was not asked, or an experiment of one's own does not say."""
+    if session.hyperparameters.init != "auto":
+        return
+    taken: dict[str, list[str]] = {}
+    for index, layer in enumerate(session.probe.layers, start=1):
+        name = getattr(layer.module, "initialiser", "")
+        if name:
+            taken.setdefault(name, []).append(str(index))
+    if taken:
+        said = ", ".join(f"{name} in layer {', '.join(layers)}" for name, layers in taken.items())
+        console.print(f"init auto: {said}", highlight=False)
 
 
 def _percent(share: float) -> str:

@@ -11,108 +11,60 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
-from tinygrad_nn.diagnosis import Change, EpochRecord, Finding, LayerRecord
-from tinygrad_nn.training import Experiment, Hyperparameters, NeedsRestart, Session
-from tinygrad_nn.training.files import user_traceback
+from tinygrad_nn.diagnosis import Finding
+from tinygrad_nn.training import Branch, Experiment, Hyperparameters, Session
+from tinygrad_nn.training.files import by_user, user_traceback
+
+from .protocol import (
+    BranchInfo,
+    Break,
+    Checkout,
+    Command,
+    Fork,
+    Next,
+    Pace,
+    Pause,
+    Restart,
+    Rewind,
+    Set,
+    Snapshot,
+    State,
+    Step,
+    Until,
+)
 
 PUBLISH_EVERY = 1 / 15  # seconds between snapshots while the training runs
-PACES = (1, 2, 5, 10, 20, 50, None)  # epochs a second, for eyes to follow; None is as fast as it goes
-WATCHABLE = 5
-
-State = Literal["starting", "paused", "running", "finished", "failed"]
 
 
-@dataclass(frozen=True)
-class Run:
-    """Train until told otherwise, or to the last epoch."""
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Stop after the batch under way."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """Train on some batches, then pause."""
-
-    batches: int = 1
-
-
-@dataclass(frozen=True)
-class Next:
-    """Train to the end of the epoch, then pause."""
-
-
-@dataclass(frozen=True)
-class Set:
-    """Change hyperparameters in flight."""
-
-    changes: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Restart:
-    """Begin again from epoch 0, with some hyperparameters changed."""
-
-    changes: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How many epochs a second to train at the most; None is as fast as it goes."""
-
-    epochs_per_second: float | None
-
-
-Command: TypeAlias = Run | Pause | Step | Next | Set | Restart | Pace
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """What the screen shows: the run at one moment.
-
-    `notice` is the answer to the last command, `refused` says that it was declined; `error` is the
-    user's own traceback when the run has failed.
-    """
-
-    state: State
-    experiment: str
-    hyperparameters: Hyperparameters
-    epoch: int = 0  # completed epochs
-    batch: int = 0  # completed batches of the epoch under way
-    batches: int = 0  # batches of an epoch
-    steps: int = 0
-    steps_per_second: float = 0.0
-    pace: float | None = None  # epochs a second at the most
-    lr: float = 0.0  # of the next step, after decay
-    loss: float = float("nan")  # of the newest batch
-    metric_name: str = "accuracy"
-    data: str = ""  # the data in a line
-    history: tuple[EpochRecord, ...] = ()
-    layers: tuple[LayerRecord, ...] = ()  # the newest close look
-    findings: tuple[Finding, ...] = ()
-    changes: tuple[Change, ...] = ()
-    notice: str = ""
-    refused: bool = False
-    error: str = ""
+Begin: TypeAlias = Callable[[Experiment, Hyperparameters], Session]
 
 
 class Worker:
-    """Trains `experiment` in a thread of its own. `send` commands, look at `snapshot`, `close` at the end."""
+    """Trains `experiment` in a thread of its own. `send` commands, look at `snapshot`, `close` at the end.
 
-    def __init__(self, experiment: Experiment, hyperparameters: Hyperparameters, pace: float | None = None) -> None:
+    `begin` makes the session, in the thread; `fresh` is set whenever there is a new snapshot.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        hyperparameters: Hyperparameters,
+        pace: float | None = None,
+        begin: Begin = Session,
+    ) -> None:
         self.experiment = experiment
         self.pace = pace
+        self.begin = begin
+        self.fresh = threading.Event()
         self._hyperparameters = hyperparameters
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
-        self._mailbox = Snapshot("starting", experiment.name, hyperparameters)
+        self._mailbox = Snapshot("starting", experiment.name, hyperparameters, notes=experiment.notes)
         self._thread = threading.Thread(target=self._main, name="training", daemon=True)
 
     @property
@@ -120,9 +72,14 @@ class Worker:
         """The newest snapshot; the same object as before if nothing has happened since."""
         return self._mailbox
 
+    def publish(self, snapshot: Snapshot) -> None:
+        self._mailbox = snapshot
+        self.fresh.set()
+
     def start(self) -> None:
         # Python's threads take turns; shorter ones let the screen answer a key while the training is at it.
         sys.setswitchinterval(0.0005)
+        self.fresh.set()
         self._thread.start()
 
     def send(self, command: Command) -> None:
@@ -137,41 +94,41 @@ class Worker:
 
     def _main(self) -> None:
         with np.errstate(all="ignore"):  # an overflow shows in the findings, not as a warning over the screen
-            try:
-                _Loop(self).run()
-            except Exception as error:
-                self._mailbox = replace(
-                    self._mailbox, state="failed", error=user_traceback(error), steps_per_second=0.0
-                )
-                self._drain()
+            session = self._session()
+            if session is not None:
+                _Loop(self, session).run()
 
-    def _drain(self) -> None:
-        """After a failure: only a restart does anything."""
-        while (command := self._commands.get()) is not None:
-            if isinstance(command, Restart):
-                self._hyperparameters = self._hyperparameters.replace(**command.changes)
-                self._main()
-                return
+    def _session(self) -> Session | None:
+        """The session, or None when the screen has closed before there was one."""
+        while True:
+            try:
+                return self.begin(self.experiment, self._hyperparameters)
+            except Exception as error:
+                self.publish(replace(self._mailbox, state="failed", error=user_traceback(error)))
+            while not isinstance(command := self._commands.get(), Restart):  # nothing else helps
+                if command is None:
+                    return None
+            self._hyperparameters = self._hyperparameters.replace(**command.changes)
 
 
 class _Loop:
     """The thread's work: obey commands, step, publish."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, session: Session) -> None:
         self.worker = worker
+        self.session = session
         self.state: State = "paused"
+        self.error = ""  # the user's, which has stopped the run
         self.batches_left: int | None = None  # None: no limit
+        self.until: int | None = None  # the epoch to stop after
+        self.told = False  # that the run cannot be repeated
         self.due = 0.0  # when the next batch may begin, by the pace
-        self.begin(worker._hyperparameters)
-
-    def begin(self, hyperparameters: Hyperparameters) -> None:
-        self.worker._hyperparameters = hyperparameters
-        self.session = Session(self.worker.experiment, hyperparameters)
         self.loss = float("nan")
         self.findings: tuple[Finding, ...] = ()
-        self.diagnose()
         self.speed = 0.0
         self.published = (time.perf_counter(), 0)
+        self.rest()
+        self.diagnose()
 
     def run(self) -> None:
         self.publish()
@@ -190,35 +147,85 @@ class _Loop:
         session, notice, refused = self.session, "", False
         match command:
             case Pause():
-                self.state = "finished" if session.finished else "paused"
-            case Set(changes):
+                if self.state == "running":
+                    self.rest()
+            case Set() | Restart() | Rewind() | Fork() | Checkout():
                 try:
-                    session.set(**changes)
-                except (NeedsRestart, ValueError) as error:
+                    notice = self.travel(command)
+                except Exception as error:
+                    if not isinstance(error, ValueError) or by_user(error):
+                        self.fail(error)
+                    else:
+                        notice, refused = str(error), True
+            case Break(conditions):
+                try:
+                    session.break_at(*conditions)
+                except ValueError as error:
                     notice, refused = str(error), True
-                else:
-                    self.worker._hyperparameters = session.hyperparameters
-                    if self.state != "running":
-                        self.state = "finished" if session.finished else "paused"
-            case Restart(changes):
-                self.begin(session.hyperparameters.replace(**changes))
-                self.state = "paused"
             case Pace(epochs_per_second):
                 self.worker.pace = epochs_per_second
                 self.due = 0.0
+            case _ if self.state == "failed":
+                notice, refused = "the run has failed: go back in time, or restart", True
             case _ if session.finished:
                 self.state = "finished"
                 why = session.stopped_early or "the run is at its last epoch"
-                notice, refused = f"{why}: raise epochs, patience or goal, or restart", True
+                notice, refused = f"{why}: raise epochs, patience or goal, go back, or restart", True
+            case Until(epoch) if epoch <= session.epoch:
+                notice, refused = f"epoch {epoch} is over: the run is in epoch {session.epoch + 1}", True
             case _:
-                self.batches_left = None
+                self.batches_left, self.until = None, None
                 if isinstance(command, Step):
                     self.batches_left = command.batches
                 elif isinstance(command, Next):
-                    self.batches_left = len(session.batches) - session.batch
+                    self.until = session.epoch + 1
+                elif isinstance(command, Until):
+                    self.until = command.epoch
                 self.state = "running"
                 self.published = (time.perf_counter(), session.steps)
         self.publish(notice, refused)
+
+    def travel(self, command: Set | Restart | Rewind | Fork | Checkout) -> str:
+        """To another moment or branch, or a change here and now; what there is to say of it."""
+        session = self.session
+        branch = session.branch
+        match command:
+            case Set(changes):
+                session.set(**changes)
+            case Restart(changes):
+                session.restart(**changes)
+            case Rewind(epoch):
+                session.rewind(epoch)
+            case Fork(epoch, changes):
+                session.fork(epoch, **changes)
+            case Checkout(number):
+                session.checkout(session.branches[number])
+        self.error = ""
+        if not isinstance(command, Set) or session.branch is not branch:
+            self.rest()
+            self.diagnose()
+        elif self.state != "running":
+            self.rest()
+        if not session.repeatable and not self.told:
+            self.told = True
+            return (
+                "what was run twice did not give the same numbers: draw all randomness from the generators that "
+                "the experiment's methods are given"
+            )
+        if len(session.branches) > 1 and session.branch is not branch and not isinstance(command, Checkout):
+            return f"{session.branch.title}, from epoch {session.branch.epoch:.4g} of {branch.name}"
+        return ""
+
+    def rest(self) -> None:
+        self.state = "finished" if self.session.finished else "paused"
+
+    def fail(self, error: Exception) -> None:
+        """The user's code has raised: the run stops after the last step that went well."""
+        self.state, self.error, self.speed = "failed", user_traceback(error), 0.0
+        try:
+            self.session.rewind(step=self.session.steps)
+        except Exception:  # it fails again on the way: the moment stays as the failure left it
+            return
 
     def train(self) -> None:
         """One batch."""
@@ -229,15 +236,20 @@ class _Loop:
         if self.batches_left is not None:
             self.batches_left -= 1
         epoch = session.epoch
-        self.loss = session.step(observe=self.batches_left == 0).loss
+        try:
+            self.loss = session.step(observe=self.batches_left == 0).loss
+        except Exception as error:
+            self.fail(error)
+            self.publish()
+            return
         if session.epoch != epoch and session.epoch >= self.diagnose_at:
             self.diagnose()
         notice = ""
-        if session.diverged:
-            self.state, notice = "paused", f"stopped: the loss of step {session.steps} is {self.loss:g}"
+        if session.stop is not None:
+            self.state, notice = "paused", f"stopped: {session.stop.text}"
         elif session.finished:
             self.state, notice = "finished", session.stopped_early and f"stopped early: {session.stopped_early}"
-        elif self.batches_left == 0:
+        elif self.batches_left == 0 or self.until == session.epoch:
             self.state = "paused"
         if self.state != "running":
             self.diagnose()
@@ -246,7 +258,7 @@ class _Loop:
             then, steps = self.published
             self.speed = (session.steps - steps) / max(now - then, 1e-9)
             self.published = (now, session.steps)
-            self.publish(notice, session.diverged)
+            self.publish(notice, session.stop is not None)
         time.sleep(0)  # hand the interpreter to the screen if it waits for it
 
     def diagnose(self) -> None:
@@ -256,7 +268,7 @@ class _Loop:
 
     def publish(self, notice: str = "", refused: bool = False) -> None:
         session = self.session
-        self.worker._mailbox = Snapshot(
+        snapshot = Snapshot(
             state=self.state,
             experiment=self.worker.experiment.name,
             hyperparameters=session.hyperparameters,
@@ -270,17 +282,31 @@ class _Loop:
             loss=self.loss,
             metric_name=session.metric_name,
             data=f"{session.train.name}: {session.train.n_samples} + {session.validation.n_samples} examples",
+            notes=self.worker.experiment.notes,
             history=tuple(session.history),
+            known=tuple(session.branch.history),
+            branch=session.branch.id,
+            branches=tuple(_described(branch) for branch in session.branches),
             layers=session.layers,
             findings=self.findings,
-            changes=tuple(session.changes),
+            changes=tuple(session.branch.changes),
+            breakpoints=tuple(b.text for b in session.breakpoints),
             notice=notice,
             refused=refused,
+            error=self.error,
         )
+        self.worker.publish(snapshot)
 
 
-def start(experiment: Experiment, hyperparameters: Hyperparameters, pace: float | None = None) -> Worker:
+def _described(branch: Branch) -> BranchInfo:
+    parent = branch.parent.id if branch.parent is not None else None
+    return BranchInfo(branch.id, branch.name, branch.title, parent, branch.epoch, len(branch.history) - 1)
+
+
+def start(
+    experiment: Experiment, hyperparameters: Hyperparameters, pace: float | None = None, begin: Begin = Session
+) -> Worker:
     """A worker that has begun to build its session."""
-    worker = Worker(experiment, hyperparameters, pace)
+    worker = Worker(experiment, hyperparameters, pace, begin)
     worker.start()
     return worker

@@ -9,7 +9,8 @@ from textual import events
 
 from tinygrad_nn.training import Experiment, Hyperparameters
 from tui.app import NNDebugApp
-from tui.worker import Run, start
+from tui.protocol import Run
+from tui.worker import start
 
 
 def test_key_latency(benchmark):

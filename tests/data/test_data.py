@@ -17,6 +17,7 @@ from tinygrad_nn.data import (
     load_digits,
     load_iris,
     load_wine,
+    loaders,
     make_circle,
     make_gaussians,
     make_moons,
@@ -84,6 +85,16 @@ def test_every_named_set_loads_and_is_described(name):
     assert len(set(data.feature_names)) == data.n_features
     assert data.source
     assert registry.describe(name)
+
+
+def test_every_file_that_ships_names_its_source_and_licence():
+    shipped = {entry.name for entry in loaders.FOLDER.iterdir()} - {"README.md"}
+    rows = [line.split("|") for line in (loaders.FOLDER / "README.md").read_text("utf-8").splitlines()]
+    told = {row[1].strip(" `"): row[3:5] for row in rows if len(row) == 6 and "`" in row[1]}
+    assert set(told) == shipped
+    for source, licence in told.values():
+        assert any(char.isdigit() for char in source)  # the year
+        assert licence.strip()
 
 
 def test_shipped_sets_are_those_of_scikit_learn():

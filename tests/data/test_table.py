@@ -132,6 +132,20 @@ def test_the_task_can_be_said(table):
     assert (data.target_names, data.y.tolist()) == (("0.0", "0.5", "1.0"), [0, 1, 2] * 3)
 
 
+@pytest.mark.parametrize("header", ["0,1,2", "1,2,3", "1990,b,3"])
+def test_a_header_may_count_the_columns(table, header):
+    assert read_table(table(f"{header}\n5,6,7\n7,8,9\n"))[0].feature_names == tuple(header.split(",")[:2])
+
+
+def test_columns_that_tell_nothing_or_are_too_fine_are_said(table):
+    path = table("a,stamp,y\n" + rows(50, lambda i: f"5,{1_700_000_000 + i},{i / 2}"))
+    assert read_table(path)[1].lines[2:] == (
+        "numbers: a, stamp",
+        "a: 5 in every row, so that it tells nothing",
+        "stamp: of 50 distinct values float32 keeps 1 apart: subtract or multiply something",
+    )
+
+
 # --- missing values
 
 
@@ -154,6 +168,10 @@ def test_missing_values_are_dropped_or_filled_only_when_asked(table):
     ("content", "options", "message"),
     [
         ("a,y\n1,2\n3,\n", {"missing": "mean"}, "line 3, column 'y': the target is missing, and a mean"),
+        ("a,y\n,2\n3,\n", {}, r"line 3, column 'y': the target .* \(one of 2 in the table\): set missing to drop$"),
+        ("a,y\n,2\n3,4\n", {}, "line 2, column 'a': the value is missing: set missing to mean or drop$"),
+        ("a,b,y\n,1,2\n,3,4\n", {}, "column 'a' has no values at all: leave it out by ignore"),
+        ("a,b,y\n,1,2\n,3,4\n", {"missing": "drop"}, "column 'a' has no values at all"),
         ("a,c,y\n1,r,2\n3,,4\n", {"missing": "mean"}, "line 3, column 'c': .* texts have no mean"),
         ("a,y\n,2\n3,\n", {"missing": "drop"}, "every row has a missing value"),
         ("a,b,y\n,1,2\n,3,4\n", {"missing": "mean"}, "column 'a' has no values at all"),
@@ -216,8 +234,15 @@ def test_names_that_are_not_there_get_the_closest(table):
         ("a,b\n11 kg,2\n12 kg,3\n", "line 2, column 'a': '11 kg' is not a finite number.*write a number alone"),
         ("a;b\n1,5;2\n2,5;3\n", "line 2, column 'a': '1,5' is not .*write a point before the decimals"),
         ("a,b\n1,2\ninf,3\n", "line 3, column 'a': 'inf' is not a finite number"),
-        ("a,b\n1,2\n1e39,3\n", "1e\\+39 is beyond float32"),
+        ("a,b\n1,2\n1e39,3\n", "line 3, column 'a': 1e39 is beyond float32"),
+        ("a,b\n1,2\n2,-1e40\n", "line 3, column 'b': -1e40 is beyond float32: change its unit"),
+        ("a,b\n1,2\n-,3\n", "line 3, column 'a': '-' is not .*, or nothing where it is missing"),
+        ('a,b\n1,"2,000"\n2,"3,000"\n', "line 2, column 'b': '2,000' is not .* nothing between thousands"),
         ("a,b\n1,5\n2,5\n", "column 'b' is 5.0 in every row"),
+        ("a,b\n1,5\n", "has a single row to use"),
+        ("a|b\n1|2\n2|3\n", "has 1 column to use: .* parted by commas, tabs or semicolons"),
+        ("5.1,3.5,1,0\n1,2,3,4\n", r"line 1: numbers alone \(5.1, 3.5, 1, ...\) where the names"),
+        ("1,1\n1,2\n", r"line 1: numbers alone \(1, 1\)"),
         ("a,a=x,b\nx,1,5\ny,2,6\n", "two features would be called 'a=x'"),
     ],
 )
@@ -269,10 +294,24 @@ def test_arrays_of_an_archive(archive):
     assert read_table(archive(x=x, z=np.array([0, 1, 1, 0])), target="z")[0].y.tolist() == [0, 1, 1, 0]
 
 
+def test_an_archive_may_hold_columns(archive):
+    path = archive(a=np.arange(4), b=np.array([0.5, 1, 2, 3]), price=np.array([1.5, 2, 3, 4]))
+    data, report = read_table(path, target="price")
+    assert (data.feature_names, data.target_names, data.task) == (("a", "b"), ("price",), "regression")
+    np.testing.assert_array_equal(data.x, [[0, 0.5], [1, 1], [2, 2], [3, 3]])
+    assert report.lines[0] == "t.npz: 4 rows, 2 features in columns of shape (4, 2)"
+    with pytest.raises(ValueError, match=r"no array 'y' in t.npz: They are a, b, price"):
+        read_table(path)
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
         ({"x": np.ones((3, 2))}, "no array 'y' in t.npz: They are x"),
+        ({"y": np.ones(3)}, "no array 'x' in t.npz: They are y"),
+        ({"a": np.ones(3), "b": np.ones(4), "y": np.ones(3)}, "no array 'x' in t.npz: They are a, b, y"),
+        ({"a": np.array(["p", "q"]), "y": np.ones(2)}, "'columns' must hold numbers, not <U1"),
+        ({"x": np.array([[1.0, 2], [3, 1e300]]), "y": np.arange(2)}, "a feature, row 1: 1e.300 is beyond float32"),
         ({"x1": np.ones((3, 2)), "y": np.arange(3)}, "no array 'x' in t.npz: did you mean x1"),
         ({"x": np.ones((3, 2)), "y": np.array([1, "a", None], object)}, "array 'y' cannot be read: Object arrays"),
         ({"x": np.ones(3), "y": np.arange(3)}, r"'x' must have 2 or more axes and values, not \(3,\)"),

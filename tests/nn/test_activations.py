@@ -16,6 +16,11 @@ FORMULAS: dict[str, tuple[nn.Module, Callable[[float], float]]] = {
     "leaky_relu, slope 2": (nn.LeakyReLU(2), lambda x: x if x > 0 else 2 * x),
     "elu": (nn.ELU(), lambda x: x if x > 0 else math.expm1(x)),
     "elu, alpha 0.5": (nn.ELU(0.5), lambda x: x if x > 0 else 0.5 * math.expm1(x)),
+    "gelu": (nn.GELU(), lambda x: x * 0.5 * math.erfc(-x / math.sqrt(2))),
+    "gelu, approximate": (
+        nn.GELU("tanh"),
+        lambda x: 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    ),
     "silu": (nn.SiLU(), lambda x: x / (1 + math.exp(-x))),
     "tanh": (nn.Tanh(), math.tanh),
     "sigmoid": (nn.Sigmoid(), lambda x: 1 / (1 + math.exp(-x))),
@@ -45,7 +50,8 @@ def test_the_gradient_is_the_formulas_slope(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "slope"), [(nn.ReLU(), 0), (nn.LeakyReLU(0.25), 0.25), (nn.ELU(2.0), 2), (nn.SiLU(), 0.5)]
+    ("module", "slope"),
+    [(nn.ReLU(), 0), (nn.LeakyReLU(0.25), 0.25), (nn.ELU(2.0), 2), (nn.SiLU(), 0.5), (nn.GELU(), 0.5)],
 )
 def test_the_gradient_at_0_is_pytorchs(module: nn.Module, slope: float) -> None:
     x = tensor([0.0], requires_grad=True)
@@ -93,10 +99,11 @@ def test_activations_are_made_of_recorded_operations_alone(name: str, monkeypatc
 
 
 def test_the_text_shows_the_settings() -> None:
-    modules = nn.LeakyReLU(0.2), nn.ELU(), nn.Softmax(axis=1), nn.ReLU()
+    modules = nn.LeakyReLU(0.2), nn.ELU(), nn.GELU("tanh"), nn.Softmax(axis=1), nn.ReLU()
     assert [repr(m) for m in modules] == [
         "LeakyReLU(negative_slope=0.2)",
         "ELU(alpha=1.0)",
+        "GELU(approximate='tanh')",
         "Softmax(axis=1)",
         "ReLU()",
     ]

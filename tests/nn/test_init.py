@@ -202,6 +202,6 @@ def test_auto_fills_as_the_initialiser_it_names(activation: str) -> None:
 
 def test_auto_takes_xavier_before_tanh_and_sigmoid_and_he_before_the_relu_family() -> None:
     assert {init.auto(name) for name in ("tanh", "sigmoid", "linear")} == {"xavier_uniform"}
-    assert {init.auto(name) for name in ("relu", "leaky_relu", "elu", "silu", "softplus")} == {"he_normal"}
+    assert {init.auto(name) for name in ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus")} == {"he_normal"}
     with pytest.raises(ValueError, match="no activation 'swish': choose from linear, tanh"):
         init.auto("swish")

@@ -389,6 +389,13 @@ def test_a_misfit_names_every_entry_and_changes_nothing() -> None:
     assert all((net.state_dict()[name] == value).all() for name, value in before.items())
 
 
+def test_numbers_of_a_kind_that_would_lose_its_meaning_are_refused() -> None:
+    module = Scale()
+    with pytest.raises(ValueError, match=r"does not fit Scale: seen is float64 and should be int64$"):
+        module.load_state_dict({"scale": np.zeros(2, np.float64), "seen": np.array(2.5)})
+    assert module.scale.data.tolist() == [1, 2]
+
+
 def test_without_strict_only_shapes_are_demanded() -> None:
     net = Net()
     keys = net.load_state_dict({"shift": np.array([7.0, 8.0]), "old": np.zeros(1)}, strict=False)

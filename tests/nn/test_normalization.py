@@ -29,8 +29,12 @@ def test_batch_norm_by_its_definition_in_training_and_evaluation():
 
 def test_layer_norm_by_its_definition():
     layer, x = nn.LayerNorm(4, dtype=np.float64), draw(2, 3, 4)
+    layer.weight.data[...] = [1, 2, 3, 4]
+    layer.bias.data[...] = 0.5
     spread = np.sqrt(x.data.var(axis=-1, keepdims=True) + 1e-5)
-    np.testing.assert_allclose(layer(x).data, (x.data - x.data.mean(axis=-1, keepdims=True)) / spread)
+    wanted = (x.data - x.data.mean(axis=-1, keepdims=True)) / spread * [1, 2, 3, 4] + 0.5
+    np.testing.assert_allclose(layer(x).data, wanted)
+    np.testing.assert_array_equal(layer.eval()(x).data, layer.train()(x).data)
 
 
 @pytest.mark.parametrize("make", [nn.BatchNorm1d, nn.LayerNorm])
@@ -43,7 +47,11 @@ def test_their_derivatives(make):
 def test_the_running_figures_are_part_of_the_state():
     layer, other = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
     layer(draw(4, 2).astype(np.float32))
-    assert list(layer.state_dict()) == ["weight", "bias", "running_mean", "running_var"]
+    assert list(layer.state_dict()) == ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+    assert layer.num_batches_tracked.item() == 1
+    layer(draw(1, 2).astype(np.float32))  # one example: nothing to follow
+    layer.eval()(draw(4, 2).astype(np.float32))
+    assert layer.num_batches_tracked.item() == 1
     other.load_state_dict(layer.state_dict())
     np.testing.assert_array_equal(other.running_mean.data, layer.running_mean.data)
     assert len(list(layer.parameters())) == 2
@@ -75,8 +83,7 @@ def test_they_follow_pytorch():
     ]
     for ours, theirs, shape in pairs:
         assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]
-        state = {n: v.numpy() for n, v in theirs.state_dict().items() if n != "num_batches_tracked"}
-        ours.load_state_dict(state)
+        ours.load_state_dict({n: v.numpy() for n, v in theirs.state_dict().items()})
         for seed in range(3):
             x = draw(*shape, seed=seed)
             t = torch.tensor(x.data, requires_grad=True)

@@ -45,6 +45,8 @@ def same(ours: nn.Module, theirs: Any, torch: Any, *inputs: np.ndarray) -> None:
         ("ReLU()", "ReLU()"),
         ("LeakyReLU(0.2)", "LeakyReLU(0.2)"),
         ("ELU(1.5)", "ELU(1.5)"),
+        ("GELU()", "GELU()"),
+        ("GELU('tanh')", "GELU('tanh')"),
         ("SiLU()", "SiLU()"),
         ("Tanh()", "Tanh()"),
         ("Sigmoid()", "Sigmoid()"),

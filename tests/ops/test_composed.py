@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,7 @@ CHECKED = {
     "elu": (lambda x: ops.elu(x, 0.7), (3, 4)),
     "silu": (ops.silu, (3, 4)),
     "gelu": (ops.gelu, (3, 4)),
+    "gelu tanh": (lambda x: ops.gelu(x, approximate="tanh"), (3, 4)),
     "var": (lambda x: x.var(axis=1), (3, 4)),
     "std": (lambda x: x.std(axis=(0, 2), correction=0, keepdims=True), (3, 2, 2)),
     "norm": (lambda x: x.norm(axis=0), (3, 4)),
@@ -47,6 +50,7 @@ CHECKED = {
     "min": (lambda x: x.min(axis=1), (3, 4)),
     "minimum": (lambda x: ops.minimum(x, 0.1), (3, 4)),
     "flatten": (lambda x: x.flatten(1, 2), (2, 3, 2, 2)),
+    "flatten a scalar": (lambda x: x.flatten(), ()),
     "squeeze": (lambda x: x.squeeze(1), (2, 1, 3)),
     "unsqueeze": (lambda x: x.unsqueeze(-1), (2, 3)),
     "swapaxes": (lambda x: x.swapaxes(0, -1), (2, 3, 2)),
@@ -58,6 +62,8 @@ CHECKED = {
     "vector @ vector": (lambda x: x[0] @ x[1], (2, 3)),
     "batch @ matrix": (lambda x: x @ x[0].T, (2, 3, 4)),
     "batch @ batch": (lambda x: x @ x.mT, (2, 3, 2)),
+    "cross_entropy": (lambda x: ops.cross_entropy(x, [1, 0, 3]), (3, 4)),
+    "bce": (lambda x: ops.binary_cross_entropy_with_logits(x, [[0.25, 1.0], [0.0, 0.5]]), (2, 2)),
     "linear on many axes": (lambda x: ops.linear(x, x[0], x[0, :, 0]), (2, 3, 4)),
     "einsum with dots": (lambda x: ops.einsum("...ij,kj->...ik", x, x[0]), (2, 3, 2)),
     "einsum without output": (lambda x: ops.einsum("ij,jk", x, x.T), (2, 3)),
@@ -105,6 +111,39 @@ def test_reductions_agree_with_numpy():
         np.testing.assert_allclose(Tensor(x).logsumexp(axis).data, np.log(np.exp(x).sum(axis)))
 
 
+def test_gelu_is_x_times_the_normal_distribution_and_tanh_is_near_it():
+    x = np.linspace(-4, 4, 33)
+    exact = [v * (1 + math.erf(v / math.sqrt(2))) / 2 for v in x]
+    np.testing.assert_allclose(ops.gelu(Tensor(x)).data, exact, rtol=1e-12)
+    np.testing.assert_allclose(ops.gelu(Tensor(x), "tanh").data, exact, atol=5e-4)
+
+
+def test_losses_are_the_means_that_they_say():
+    x, target = draw(3, 4).data, [1, 0, 3]
+    p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    assert ops.cross_entropy(Tensor(x), target).item() == pytest.approx(-np.log(p[[0, 1, 2], target]).mean())
+    t, s = np.linspace(0, 1, 12).reshape(3, 4), 1 / (1 + np.exp(-x))
+    wanted = -(t * np.log(s) + (1 - t) * np.log(1 - s)).mean()
+    assert ops.binary_cross_entropy_with_logits(Tensor(x), t).item() == pytest.approx(wanted)
+
+
+def test_linear_of_nothing_is_the_bias():
+    for shape in ((2, 3, 0), (2, 0), (0,), (0, 3, 0)):
+        y = ops.linear(Tensor(np.ones(shape)), Tensor(np.ones((2, 0))), Tensor(np.array([5.0, 6.0])))
+        np.testing.assert_array_equal(y.data, np.broadcast_to([5.0, 6.0], (*shape[:-1], 2)))
+
+
+@pytest.mark.parametrize("dtypes", [("f4", "f4", "f4"), ("f4", "f4", "f8"), ("f4", "f8", "f4"), ("f8", "f8", "f4")])
+def test_linear_promotes_as_its_formula_does(dtypes):
+    values = (draw(2, 3), draw(4, 3, seed=1), draw(4, seed=2))
+    x, w, b = (Tensor(v.data.astype(dtype), requires_grad=True) for v, dtype in zip(values, dtypes, strict=True))
+    y, formula = ops.linear(x, w, b), x @ w.T + b
+    assert y.dtype == formula.dtype
+    np.testing.assert_allclose(y.data, formula.data, rtol=1e-6)
+    y.sum().backward()
+    assert [t.grad.dtype for t in (x, w, b)] == [t.dtype for t in (x, w, b)]
+
+
 def test_where_the_root_is_0_so_is_its_gradient():
     for function in (lambda x: x.norm(), lambda x: x.std(), lambda x: x.std(correction=0)):
         x = Tensor(np.zeros(3), requires_grad=True)
@@ -143,7 +182,12 @@ def test_one_hot():
         (lambda x: ops.max_pool2d(x, 0), ValueError, "from 1 up"),
         (lambda x: x @ 2.0, ValueError, "at least 1 dimension"),
         (lambda x: x @ Tensor(2.0), ValueError, "at least 1 dimension"),
-        (lambda x: x @ x, ValueError, r"matmul of \(3, 4\) and \(3, 4\)"),
+        (lambda x: x @ x, ValueError, r"matmul of \(3, 4\) and \(3, 4\): the inner lengths 4 and 3 differ"),
+        (lambda x: x @ x[0, :3], ValueError, r"matmul of \(3, 4\) and \(3,\): the inner lengths 4 and 3 differ"),
+        (lambda x: x[0] @ x[0, :3], ValueError, r"matmul of \(4,\) and \(3,\): the inner lengths 4 and 3 differ"),
+        (lambda x: x.unsqueeze(0) @ x, ValueError, r"matmul of \(1, 3, 4\) and \(3, 4\): the inner"),
+        (lambda x: ops.linear(x.unsqueeze(0), x.T), ValueError, r"linear of \(1, 3, 4\) and \(4, 3\): the last axes"),
+        (lambda x: ops.linear(x[0, 0], x), ValueError, r"linear of \(\) and \(3, 4\): the last axes"),
         (lambda x: x + np.ones(5), ValueError, r"add of \(3, 4\) and \(5,\)"),
         (lambda x: x.reshape(5, 5), ValueError, r"reshape of \(3, 4\), shape=\(5, 5\)"),
         (lambda x: x.sum(axis=7), ValueError, r"sum of \(3, 4\), axis=7"),

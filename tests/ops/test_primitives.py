@@ -68,7 +68,7 @@ def test_keeps_float32(name: str, data: st.DataObject) -> None:
 @examples(30)
 @given(data=st.data())
 def test_changes_and_shares_nothing(name: str, data: st.DataObject) -> None:
-    """Arrays and Tensors give the same; the recorded backward pass gives the same; inputs stay as they were."""
+    """Arrays and Tensors give the same, the recorded pass too, and rules are linear in g; inputs stay as they were."""
     case = data.draw(cases(name))
     arrays, inputs = case.arrays(), case.tensors()
     y = case(*inputs)
@@ -76,8 +76,10 @@ def test_changes_and_shares_nothing(name: str, data: st.DataObject) -> None:
     seed = weights(y)
     plain = grad(y, leaves(inputs), seed, retain_graph=True)
     recorded = grad(y, leaves(inputs), seed, create_graph=True)
-    for g, again in zip(plain, recorded, strict=True):
+    scaled = grad(y, leaves(inputs), -3 * seed, retain_graph=True)
+    for g, again, other in zip(plain, recorded, scaled, strict=True):
         np.testing.assert_allclose(again.data, g.data, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(other.data, -3 * g.data, rtol=1e-12, atol=1e-12)
         assert type(g.data) is np.ndarray
         assert g.data.flags.writeable
         assert not any(np.shares_memory(g.data, x.data) for x in leaves(inputs))

@@ -63,7 +63,19 @@ def test_a_wrong_setting_names_what_is_allowed(assignment, message):
 
 
 @pytest.mark.parametrize(
-    "change", [{"lr": True}, {"epochs": 2.0}, {"hidden": "88"}, {"hidden": (True,)}, {"seed": -1}, {"lr": math.inf}]
+    "change",
+    [
+        {"lr": True},
+        {"lr": 10**400},
+        {"epochs": 10**400},
+        {"hidden": 8.0},
+        {"hidden": {8}},
+        {"epochs": 2.0},
+        {"hidden": "88"},
+        {"hidden": (True,)},
+        {"seed": -1},
+        {"lr": math.inf},
+    ],
 )
 def test_a_value_of_a_wrong_kind_is_refused_from_python_too(change):
     with pytest.raises(ValueError, match=next(iter(change))):

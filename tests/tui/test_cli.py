@@ -41,6 +41,57 @@ def test_run_trains_reports_and_exits_with_0():
     assert "no findings" in done.stdout
 
 
+def test_run_says_how_good_the_model_is_class_by_class_and_what_auto_took():
+    done = nn_debug("run", "--data", "iris", "--epochs", "20")
+    assert done.returncode == 0
+    assert "init auto: he_normal in layer 1, xavier_uniform in layer 2" in done.stdout
+    for name in ("setosa", "versicolor", "virginica", "macro"):
+        (row,) = [line for line in done.stdout.splitlines() if line.startswith(f"│ {name}") and "." in line]
+        precision, recall, f1 = (float(cell) for cell in row.split("│")[2:5])
+        assert 0 <= min(precision, recall) <= f1 <= max(precision, recall) <= 1
+        assert row.split("│")[5].strip() == ("30" if name == "macro" else "10")
+    _, matrix = done.stdout.split("predicted as")
+    assert sum(int(cell) for cell in matrix.split("training")[0].split() if cell.isdigit()) == 30
+    assert "BIC" in done.stdout
+    assert "init auto" not in nn_debug("run", "--data", "xor", "--epochs", "1", "--set", "init=normal").stdout
+
+
+def test_run_gives_errors_in_the_unit_of_the_target():
+    done = nn_debug("run", "--data", "diabetes", "--epochs", "20")
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("│ progression")]
+    mean_absolute, root_mean_square, r2 = (float(cell) for cell in row.split("│")[2:5])
+    assert 30 < mean_absolute < root_mean_square < 80
+    assert 0.2 < r2 < 0.6
+
+
+def test_the_worst_of_many_classes_are_shown(tmp_path):
+    pytest.importorskip("pandas", reason="pandas reads the table")
+    (tmp_path / "many.csv").write_text("a,kind\n" + "".join(f"{i % 12},[red]{i % 12}\n" for i in range(240)))
+    done = nn_debug("run", "--data", "many.csv", "--epochs", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "the 10 of 12 classes with the lowest F1" in done.stdout
+    assert done.stdout.count("[red]") == 10  # a name is shown as it is
+    assert "predicted as" not in done.stdout
+
+
+def test_an_experiment_in_toml_is_run_and_may_be_changed(tmp_path):
+    (tmp_path / "my.toml").write_text('name = "by hand"\ndata = "moons"\n[hyperparameters]\nhidden = [5]\nepochs = 9\n')
+    for first in (["run"], []):
+        done = nn_debug(*first, "my.toml", "--set", "epochs=3", "--set", "noise=0.3", cwd=tmp_path)
+        if first:
+            assert done.returncode == 0, done.stderr
+            assert "by hand: 3 epochs" in done.stdout
+            assert "Linear 2→5" in done.stdout
+        else:
+            assert "this is not a terminal" in done.stderr  # it was read, and only the screen is missing
+    (tmp_path / "my.toml").write_text("[hyperparameters]\nlr = 0\n")
+    done = nn_debug("run", "my.toml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "nn-debug: my.toml, line 2: lr must be a number above 0 to 1000; 0 is not\n",
+    )
+
+
 def test_run_exits_with_1_when_a_fault_was_found():
     done = nn_debug(
         *("run", "--data", "spiral", "--epochs", "10"),
@@ -55,11 +106,11 @@ def test_run_exits_with_1_when_a_fault_was_found():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "digitz"], "there is no data set 'digitz': did you mean digits?"),
-        (["missing.py"], "missing.py: no such file"),
-        (["--set", "lr=-1"], "lr must be a number above 0 to 1000; '-1' is not"),
-        (["--set", "nonsense=1"], "there is no hyperparameter 'nonsense'"),
-        (["--set", "lr"], "write name=value"),
+        (["run", "--data", "digitz"], "there is no data set 'digitz': did you mean digits?"),
+        (["run", "missing.py"], "missing.py: no such file"),
+        (["run", "--set", "lr=-1"], "lr must be a number above 0 to 1000; '-1' is not"),
+        (["run", "--set", "nonsense=1"], "there is no hyperparameter 'nonsense'"),
+        (["run", "--set", "lr"], "write name=value"),
         (["graph", "--depth", "-1"], "argument --depth: '-1' is no whole number from 0 up"),
         (["graph", "--level", "all"], "argument --level: invalid choice: 'all'"),
         (["graph", "-o", "net.gif"], "net.gif: a picture ends in .svg, .png or .pdf"),
@@ -68,6 +119,7 @@ def test_run_exits_with_1_when_a_fault_was_found():
         (["--threads", "0"], "--threads must be at least 1"),
         (["--bogus"], "unrecognized arguments: --bogus"),
         (["a.py", "--data", "xor"], "an experiment file or --data, not both"),
+        (["a.toml", "--target", "y"], "--target, --ignore, --missing and --task are for a table"),
         ([], "this is not a terminal: use nn-debug run"),
     ],
 )
@@ -212,6 +264,7 @@ def test_help_names_every_data_set_and_every_hyperparameter_with_its_default():
         for name in (*registry.names(), *KNOBS):
             assert name in done.stdout
         for knob in KNOBS.values():
+            assert f"  {knob.name:<14} {knob.help}\n" in done.stdout
             assert f"({knob.allowed}; default {knob.show(knob.default)})" in done.stdout
 
 

@@ -37,8 +37,8 @@ def test_without_a_file_the_tree_is_printed(capsys):
     assert main(["graph", "--data", "xor", "--level", "modules"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Sequential"
-    assert "0 Linear  2 → 8  24 parameters" in lines[1]
-    assert "gradient" in lines[1]
+    for part in ("0 Linear  2 → 8", "24 parameters", "(32, 8)", "gradient", "← x (32, 2)"):
+        assert part in lines[1]
     assert lines[-1].startswith("→ loss")
 
 

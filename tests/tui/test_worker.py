@@ -10,7 +10,8 @@ import pytest
 
 from tinygrad_nn import nn
 from tinygrad_nn.training import Experiment, Hyperparameters
-from tui.worker import Next, Pause, Restart, Run, Set, Snapshot, Step, Worker, start
+from tui.protocol import Break, Checkout, Fork, Next, Pause, Restart, Rewind, Run, Set, Snapshot, Step, Until
+from tui.worker import Worker, start
 
 HP = Hyperparameters(hidden=(4,), activation="tanh", lr=0.01, epochs=100_000)
 
@@ -72,7 +73,7 @@ def test_a_change_reaches_the_running_session_and_a_wrong_one_disturbs_nothing(w
     refused = wait_for(worker, lambda s: s.refused)
     assert "momentum must be a number from 0 to below 1" in refused.notice
     worker.send(Set({"activation": "relu"}))
-    wait_for(worker, lambda s: s.refused and "after a restart" in s.notice)
+    wait_for(worker, lambda s: s.refused and "takes a fork from epoch 0" in s.notice)
     after = wait_for(worker, lambda s: s.steps > refused.steps)
     assert (after.state, after.hyperparameters.lr) == ("running", 0.5)
     assert [c.name for c in after.changes] == ["lr"]
@@ -83,6 +84,57 @@ def test_restart_begins_again_with_changes(worker):
     worker.send(Restart({"hidden": (2, 2)}))
     snapshot = wait_for(worker, lambda s: s.hyperparameters.hidden == (2, 2))
     assert (snapshot.state, snapshot.steps, len(snapshot.layers)) == ("paused", 0, 3)
+
+
+def test_until_stops_at_its_epoch(worker):
+    worker.send(Until(3))
+    snapshot = wait_for(worker, lambda s: s.state == "paused" and s.epoch == 3)
+    assert snapshot.steps == 39
+    worker.send(Until(3))
+    assert "epoch 3 is over" in wait_for(worker, lambda s: s.refused).notice
+
+
+def test_rewind_shows_the_moment_and_keeps_what_is_known(worker):
+    worker.send(Until(4))
+    there = wait_for(worker, lambda s: s.state == "paused" and s.epoch == 4)
+    worker.send(Rewind(1))
+    back = wait_for(worker, lambda s: s.epoch == 1)
+    assert (back.state, back.steps, len(back.history), len(back.known)) == ("paused", 13, 2, 5)
+    worker.send(Rewind(9))
+    assert "has seen the epochs 0 to 4, not 9" in wait_for(worker, lambda s: s.refused).notice
+    worker.send(Until(4))
+    again = wait_for(worker, lambda s: s.state == "paused" and s.epoch == 4)
+    assert again.history == there.history
+
+
+def test_a_change_in_the_past_is_a_branch_and_checkout_goes_back(worker):
+    worker.send(Until(3))
+    wait_for(worker, lambda s: s.epoch == 3)
+    worker.send(Rewind(1))
+    worker.send(Set({"lr": 0.5}))
+    forked = wait_for(worker, lambda s: s.branch == 1)
+    assert forked.notice == "fork 1: lr 0.5, from epoch 1 of main"
+    assert [(b.title, b.parent, b.epoch, b.epochs) for b in forked.branches] == [
+        ("main", None, 0, 3),
+        ("fork 1: lr 0.5", 0, 1, 1),
+    ]
+    worker.send(Fork(0, {"hidden": (2, 2)}))
+    other = wait_for(worker, lambda s: s.branch == 2)
+    assert (other.epoch, len(other.layers), other.hyperparameters.lr) == (0, 3, 0.01)
+    worker.send(Checkout(0))
+    main = wait_for(worker, lambda s: s.branch == 0)
+    assert (main.epoch, len(main.layers), main.hyperparameters.lr) == (3, 2, 0.01)
+
+
+def test_a_breakpoint_stops_the_run_and_says_why(worker):
+    worker.send(Break(("step == 20",)))
+    assert wait_for(worker, lambda s: s.breakpoints == ("step == 20",)).state == "paused"
+    worker.send(Break(("step = 20",)))
+    assert "is no condition" in wait_for(worker, lambda s: s.refused).notice
+    worker.send(Run())
+    stopped = wait_for(worker, lambda s: s.state == "paused" and s.steps)
+    assert stopped.notice == "stopped: after step 20, step == 20: step is 20"
+    assert stopped.steps == 20
 
 
 def test_the_last_epoch_finishes_the_run_until_there_are_more(worker):
@@ -120,26 +172,55 @@ def test_an_error_of_the_user_ends_the_run_not_the_worker():
         worker.close()
 
 
+class BreaksLater(Experiment):
+    dataset = "xor"
+
+    def loss(self, hp, train):
+        loss, seen = nn.BCEWithLogitsLoss(), []
+
+        def failing(output, target):
+            seen.append(1)
+            if len(seen) == 20:
+                raise KeyError("in the middle")
+            return loss(output, target)
+
+        return failing
+
+
+def test_an_error_in_the_middle_leaves_what_went_well_to_go_back_to():
+    worker = start(BreaksLater(), HP)
+    try:
+        worker.send(Run())
+        failed = wait_for(worker, lambda s: s.state == "failed")
+        assert "KeyError: 'in the middle'" in failed.error
+        assert failed.steps > 0
+        worker.send(Run())
+        assert "has failed" in wait_for(worker, lambda s: s.refused).notice
+        worker.send(Rewind(0))
+        assert wait_for(worker, lambda s: s.state == "paused").error == ""
+        worker.send(Until(2))
+        assert wait_for(worker, lambda s: s.state == "paused" and s.epoch == 2).steps == 26
+    finally:
+        worker.close()
+
+
 class Diverging(Experiment):
     dataset = "xor"
 
     def loss(self, hp, train):
-        loss, seen = nn.MSELoss(), []
-
-        def diverging(output, target):
-            seen.append(1)
-            return loss(output, target) * (1 if len(seen) < 9 else math.inf)
-
-        return diverging
+        loss = nn.MSELoss()
+        return lambda output, target: (3 - loss(output, target)).log()
 
 
 def test_a_loss_that_is_no_number_stops_the_run_there():
-    worker = start(Diverging(), HP)
+    worker = start(Diverging(), HP.replace(lr=10.0, optimizer="sgd"))
     try:
         worker.send(Run())
         stopped = wait_for(worker, lambda s: s.refused)
         assert stopped.state == "paused"
-        assert stopped.notice == f"stopped: the loss of step {stopped.steps} is inf"
-        assert math.isinf(stopped.loss)
+        assert stopped.notice.startswith(f"stopped: the loss of step {stopped.steps + 1} is no finite number\nlog gave")
+        assert "test_worker.py" in stopped.notice
+        assert math.isnan(stopped.loss)
+        assert [f.rule for f in stopped.findings] == ["not_finite"]
     finally:
         worker.close()

@@ -28,7 +28,7 @@ def read_cells(file: Path) -> tuple[Any, str]:
     """The cells of a file as a pandas frame of texts, and its separator, by the file's ending or the header.
 
     ValueError: not UTF-8, empty, a header alone, a row with more or fewer fields than the header, a name that is
-    missing or there twice, a quotation mark that is not closed. ImportError: no pandas.
+    missing or there twice, a header of numbers, a quotation mark that is not closed. ImportError: no pandas.
     """
     try:
         import pandas
@@ -67,6 +67,11 @@ def read_cells(file: Path) -> tuple[Any, str]:
         raise ValueError(f"{file.name}, line {following}: a quotation mark is opened and not closed")
     frame = frame.drop(columns=width).apply(lambda column: column.str.strip())
     names = frame.iloc[0].tolist()
+    if _all_numbers(names):
+        raise ValueError(
+            f"{file.name}, line {frame.index[0]}: numbers alone ({', '.join(names[:3])}{', ...' if width > 3 else ''}) "
+            "where the names of the columns must be: write a header above them"
+        )
     for place, name in enumerate(names):
         if not name:
             raise ValueError(f"{file.name}: column {place + 1} has no name in the header: give it one")
@@ -83,13 +88,13 @@ def numbers_or_texts(file: Path, column: Any) -> Array:
 
     It is numbers if half or more of its cells are, or are with a unit or a decimal comma: then every cell must be one.
 
-    ValueError, with line and column: a cell that is no finite number among numbers.
+    ValueError, with line and column: a cell that is no finite number among numbers, or one beyond float32.
     """
     import pandas
 
     present = column.dropna()
     if not len(present):
-        raise ValueError(f"{file.name}, column {column.name!r} has no values at all: list it in ignore=")
+        raise ValueError(f"{file.name}, column {column.name!r} has no values at all: leave it out by ignore")
     numbers = pandas.to_numeric(present, errors="coerce").astype(float)
     wrong = ~np.isfinite(numbers.to_numpy())
     if wrong.any():
@@ -100,12 +105,31 @@ def numbers_or_texts(file: Path, column: Any) -> Array:
         if np.mean(meant | ~wrong) < 0.5:
             return np.asarray(column.to_numpy(dtype=object))
         cell = present[wrong].iloc[0]
-        hint = "write a point before the decimals" if DECIMAL_COMMA.fullmatch(cell) else "write a number alone"
+        hint = (
+            "write a point before the decimals, and nothing between thousands"
+            if DECIMAL_COMMA.fullmatch(cell)
+            else "write a number alone, or nothing where it is missing"
+        )
         raise ValueError(
             f"{file.name}, line {present.index[wrong][0]}, column {column.name!r}: {cell!r} is not a finite number, "
             f"as the others of the column are meant to be: {hint}"
         )
+    too_large = np.abs(numbers.to_numpy()) > np.finfo(np.float32).max
+    if too_large.any():
+        raise ValueError(
+            f"{file.name}, line {present.index[too_large][0]}, column {column.name!r}: "
+            f"{present[too_large].iloc[0]} is beyond float32: change its unit"
+        )
     return np.asarray(numbers.reindex(column.index).to_numpy())
+
+
+def _all_numbers(names: list[str]) -> bool:
+    """Whether a header is rather a row: numbers alone, unless they count the columns, from 0 or 1 on."""
+    try:
+        numbers = [float(name) for name in names]
+    except ValueError:
+        return False
+    return numbers not in ([*range(len(names))], [*range(1, len(names) + 1)])
 
 
 def _text(file: Path) -> str:

@@ -46,7 +46,8 @@ def read_table(
     the mean of its column over all rows (not for texts, and not for the target).
 
     NPZ: an array `x` or `X` (n_samples, ...), flattened to (n_samples, n_features), and an array `y` (or as `target`
-    says) of shape (n_samples,), or (n_samples, n_targets) for a regression.
+    says) of shape (n_samples,), or (n_samples, n_targets) for a regression. An archive without `x` may hold the columns
+    of a table instead, each of shape (n_samples,): all but the target are features, under their names.
 
     The target is classes if it is text or boolean, or whole numbers of which there are 2, or at most 20 that are at
     most 5 % of the rows; otherwise it is a regression. `task` says it instead. Classes are numbered in sorted order.
@@ -85,19 +86,25 @@ def _from_cells(
     frame = frame.drop(columns=list(ignore))
     if len(frame.columns) < 2:
         raise ValueError(
-            f"{file.name} has {_counted(len(frame.columns), 'column')} to use: it takes a feature and a target"
+            f"{file.name} has {_counted(len(frame.columns), 'column')} to use: it takes a feature and a target, "
+            "parted by commas, tabs or semicolons"
         )
     by_default = "" if target is not None else " (the last column)"
     target = frame.columns[-1] if target is None else target
     frame = _settle_missing(file, frame, target, missing, lines)
 
+    if len(frame) < 2:
+        raise ValueError(f"{file.name} has a single row to use: one to learn from and one to judge by are needed")
+
     values = {name: numbers_or_texts(file, frame[name]) for name in frame.columns}
+    lines_of_numbers = [line for name, column in values.items() for line in _of_numbers(name, column)]
     y, target_names, task = _target(f"{file.name}, column {target!r}", target, values.pop(target), task)
     lines.append(f"{target}: target{by_default}, {_task_in_words(task, target_names)}")
     features: dict[str, Array] = {}
     numbers = [name for name, column in values.items() if column.dtype != object]
     if numbers:
         lines.append(f"numbers: {_listed(numbers)}")
+    lines += lines_of_numbers
     for name, column in values.items():
         made = {name: _filled(name, column, lines)} if name in numbers else _one_hot(file, name, column, lines)
         for feature in made:
@@ -111,9 +118,10 @@ def _from_cells(
 def _settle_missing(file: Path, frame: Any, target: str, missing: Missing, lines: list[str]) -> Any:
     """The frame without the rows that cannot stay. What is left missing is a number to be filled with a mean."""
     absent = frame.isna().to_numpy()
-    rows, columns = np.nonzero(absent)
-    if not len(rows):
+    if not absent.any():
         return frame
+    for column in np.flatnonzero(absent.all(axis=0)):
+        numbers_or_texts(file, frame.iloc[:, column])  # says that it has no values
     if missing == "drop":
         gone = absent.any(axis=1)
         if gone.all():
@@ -122,18 +130,38 @@ def _settle_missing(file: Path, frame: Any, target: str, missing: Missing, lines
             f"dropped {_counted(gone.sum(), 'row')} with missing values: in the file, line {_listed(frame.index[gone])}"
         )
         return frame[~gone]
-    where = f"{file.name}, line {frame.index[rows[0]]}, column {frame.columns[columns[0]]!r}"
-    if missing == "error":
-        more = f" (one of {len(rows)} in the table)" if len(rows) > 1 else ""
-        raise ValueError(f"{where}: the value is missing{more}: give missing='mean' or 'drop'")
-    for row, column in zip(rows, columns, strict=True):
-        name = frame.columns[column]
-        where = f"{file.name}, line {frame.index[row]}, column {name!r}"
-        if name == target:
-            raise ValueError(f"{where}: the target is missing, and a mean would be made up: give missing='drop'")
-        if numbers_or_texts(file, frame[name]).dtype == object:
-            raise ValueError(f"{where}: the value is missing, and texts have no mean: give missing='drop'")
-    return frame
+    row, column = np.argwhere(absent)[0]
+    why = ""
+    for place in np.flatnonzero(absent.any(axis=0)):
+        if frame.columns[place] == target:
+            why = "the target is missing, and a mean would be made up"
+        elif numbers_or_texts(file, frame.iloc[:, place]).dtype == object:
+            why = "the value is missing, and texts have no mean"
+        if why:
+            row, column = int(np.argmax(absent[:, place])), place
+            break
+    if missing == "mean" and not why:
+        return frame
+    where = f"{file.name}, line {frame.index[row]}, column {frame.columns[column]!r}"
+    more = f" (one of {absent.sum()} in the table)" if absent.sum() > 1 else ""
+    raise ValueError(
+        f"{where}: {why or 'the value is missing'}{more}: set missing to {'drop' if why else 'mean or drop'}"
+    )
+
+
+def _of_numbers(name: str, column: Array) -> list[str]:
+    """What a user should know of a column of numbers: that it says nothing, or is too fine for float32."""
+    if column.dtype == object:
+        return []
+    distinct = np.unique(column[~np.isnan(column)])
+    if len(distinct) == 1:
+        return [f"{name}: {distinct[0]:.6g} in every row, so that it tells nothing"]
+    kept = len(np.unique(distinct.astype(np.float32)))
+    if kept < 0.9 * len(distinct):
+        return [
+            f"{name}: of {len(distinct)} distinct values float32 keeps {kept} apart: subtract or multiply something"
+        ]
+    return []
 
 
 def _filled(name: str, column: Array, lines: list[str]) -> Array:
@@ -150,7 +178,7 @@ def _one_hot(file: Path, name: str, column: Array, lines: list[str]) -> dict[str
     if _too_many(len(distinct), len(column)):
         raise ValueError(
             f"{file.name}, column {name!r} is text with {len(distinct)} distinct values in {len(column)} rows, "
-            f"as an identifier has: list it in ignore= to leave it out"
+            "as an identifier or a date has: leave it out by ignore, or write it as numbers"
         )
     lines.append(f"{name}: one-hot, {_counted(len(distinct), 'value')}")
     return {f"{name}={value}": (column == value).astype(float) for value in distinct}
@@ -162,12 +190,18 @@ def _from_npz(file: Path, target: str | None, task: Task | None) -> tuple[Datase
             raise ValueError(f"{file.name} is not an NPZ archive: write it with numpy.savez(path, x=..., y=...)")
         opened.seek(0)
         with np.load(opened, allow_pickle=False) as archive:
-            x_name = "X" if "X" in archive.files and "x" not in archive.files else "x"
             y_name = "y" if target is None else target
-            for name in (x_name, y_name):
-                if name not in archive.files:
-                    raise unknown("array", name, archive.files, f"in {file.name}")
-            x, y = (_plain(file, archive, name) for name in (x_name, y_name))
+            x_name = "X" if "X" in archive.files and "x" not in archive.files else "x"
+            if y_name not in archive.files:
+                raise unknown("array", y_name, archive.files, f"in {file.name}")
+            wanted = (x_name,) if x_name in archive.files else tuple(n for n in archive.files if n != y_name)
+            y, *arrays = (_plain(file, archive, name) for name in (y_name, *wanted))
+    is_table = x_name not in wanted
+    if is_table:
+        if not wanted or any(column.shape != y.shape or y.ndim != 1 for column in arrays):
+            raise unknown("array", x_name, (*wanted, y_name), f"in {file.name}")
+        x_name, arrays = "columns", [np.stack(arrays, axis=1)]
+    x = arrays[0]
     for name, array, least in ((x_name, x, 2), (y_name, y, 1)):
         if array.ndim < least or not array.size:
             raise ValueError(
@@ -179,7 +213,7 @@ def _from_npz(file: Path, target: str | None, task: Task | None) -> tuple[Datase
     lines = [f"{file.name}: {len(rows)} rows, {_counted(rows.shape[1], 'feature')} in {x_name} of shape {x.shape}"]
     y, target_names, task = _target(f"{file.name}, array {y_name!r}", y_name, y, task)
     lines.append(f"{y_name}: target, {_task_in_words(task, target_names)}")
-    names = tuple(f"x{column + 1}" for column in range(rows.shape[1]))
+    names = wanted if is_table else tuple(f"x{column + 1}" for column in range(rows.shape[1]))
     data = _dataset(file, rows, y, names, target_names, task, x.shape[1:] if x.ndim > 2 else None)
     return data, TableReport(tuple(lines))
 
@@ -225,7 +259,8 @@ def _target(where: str, name: str, values: Array, task: Task | None) -> tuple[Ar
 
 def _float32(where: str, values: Array) -> Array:
     if values.dtype.kind == "f" and np.abs(values).max() > np.finfo(np.float32).max:
-        raise ValueError(f"{where}: {values.flat[np.abs(values).argmax()]} is beyond float32: change its unit")
+        place = np.unravel_index(np.abs(values).argmax(), values.shape)
+        raise ValueError(f"{where}, row {place[0]}: {values[place]} is beyond float32: change its unit")
     return values.astype(np.float32)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..node import Array
 
@@ -81,10 +82,10 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A hyperparameter that was changed in flight: from which step on, and how."""
+    """A hyperparameter that was changed in flight, after which step, and how."""
 
     step: int
-    epoch: float
+    epoch: float  # the same in epochs, with the part of the one under way
     name: str
-    before: str
-    after: str
+    before: Any
+    after: Any

@@ -19,9 +19,11 @@ from .losses import (
     MSELoss,
     NLLLoss,
 )
+from .model_summary import Summary, summary
 from .module import Module, Parameter, RemovableHandle
 from .normalization import BatchNorm1d, LayerNorm
 from .penalties import l1_penalty, l2_penalty, weights
+from .serialization import load, save
 
 __all__ = [
     "ACTIVATIONS",
@@ -54,9 +56,13 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "Summary",
     "Tanh",
     "init",
     "l1_penalty",
     "l2_penalty",
+    "load",
+    "save",
+    "summary",
     "weights",
 ]

@@ -110,6 +110,7 @@ ACTIVATIONS: dict[str, Callable[[], Module]] = {
     "relu": ReLU,
     "leaky_relu": LeakyReLU,
     "elu": ELU,
+    "gelu": GELU,
     "silu": SiLU,
     "tanh": Tanh,
     "sigmoid": Sigmoid,

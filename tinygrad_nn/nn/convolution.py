@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from .. import ops
@@ -31,7 +30,7 @@ class Conv2d(Module):
         padding: Pair = 0,
         bias: bool = True,
         *,
-        rng: Generator | None = None,
+        rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
         size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)

@@ -10,7 +10,6 @@ import math
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from ..node import note_write
@@ -33,14 +32,14 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     return _fill(tensor, val)
 
 
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, *, rng: Generator) -> Tensor:
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, *, rng: np.random.Generator) -> Tensor:
     """Fill from the uniform distribution U(a, b). `ValueError` unless a <= b."""
     if not a <= b:
         raise ValueError(f"uniform_ needs a <= b, not a={a} and b={b}")
     return _fill(tensor, rng.uniform(a, b, tensor.shape))
 
 
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: Generator) -> Tensor:
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: np.random.Generator) -> Tensor:
     """Fill from the normal distribution N(mean, std²). `ValueError` if std is negative."""
     if not std >= 0:
         raise ValueError(f"normal_ needs std >= 0, not {std}")
@@ -69,7 +68,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return gains[nonlinearity]
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Tensor:
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, rng: np.random.Generator) -> Tensor:
     """Fill from U(-a, a) with a = gain · √(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16).
 
     It keeps the variance of activations and of gradients about equal from layer to layer, where the
@@ -79,7 +78,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Ten
     return _fill(tensor, rng.uniform(-a, a, tensor.shape))
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Tensor:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, *, rng: np.random.Generator) -> Tensor:
     """Fill from N(0, gain² · 2 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 12)."""
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), rng=rng)
 
@@ -100,7 +99,7 @@ def kaiming_uniform_(
     mode: Mode = "fan_in",
     nonlinearity: str = "leaky_relu",
     *,
-    rng: Generator,
+    rng: np.random.Generator,
 ) -> Tensor:
     """Fill from U(-b, b) with b = gain · √(3 / fan), of the same variance as `kaiming_normal_`."""
     b = math.sqrt(3) * _he_std(tensor, a, mode, nonlinearity)
@@ -113,7 +112,7 @@ def kaiming_normal_(
     mode: Mode = "fan_in",
     nonlinearity: str = "leaky_relu",
     *,
-    rng: Generator,
+    rng: np.random.Generator,
 ) -> Tensor:
     """Fill from N(0, gain² / fan), by default N(0, 2 / fan_in) (He et al. 2015, eq. 10).
 
@@ -123,7 +122,7 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, _he_std(tensor, a, mode, nonlinearity), rng=rng)
 
 
-def orthogonal_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Tensor:
+def orthogonal_(tensor: Tensor, gain: float = 1.0, *, rng: np.random.Generator) -> Tensor:
     """Fill with gain · Q, the rows of Q (out, the rest) orthonormal, or the columns if they are fewer.
 
     An orthogonal matrix keeps the length of whatever it multiplies, at any depth (Saxe et al. 2014).
@@ -146,6 +145,7 @@ BEFORE_ACTIVATION = {
     "relu": "he_normal",
     "leaky_relu": "he_normal",
     "elu": "he_normal",
+    "gelu": "he_normal",
     "silu": "he_normal",
     "softplus": "he_normal",
 }
@@ -165,7 +165,7 @@ def auto(activation: str) -> str:
 class Initialiser(Protocol):
     """Fill `weight` in place; `activation` names what comes after it, and only "auto" asks."""
 
-    def __call__(self, weight: Tensor, /, *, rng: Generator, activation: str = "linear") -> Tensor: ...
+    def __call__(self, weight: Tensor, /, *, rng: np.random.Generator, activation: str = "linear") -> Tensor: ...
 
 
 # "uniform" and "normal" have the fixed widths that are Keras' defaults, whatever the fans: what goes

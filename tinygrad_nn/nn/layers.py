@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self, overload
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from .. import ops
@@ -24,8 +23,11 @@ class Linear(Module):
     """`y = x @ weight.T + bias`.
 
     x (..., in_features) to y (..., out_features); weight (out_features, in_features), bias
-    (out_features,) or None. Both start from U(-1/√in_features, 1/√in_features), as in PyTorch.
+    (out_features,) or None. Both start from U(-1/√in_features, 1/√in_features), as in PyTorch. `initialiser` is for a
+    recipe that fills the weight otherwise to note how; `repr` shows it.
     """
+
+    initialiser: str = ""
 
     def __init__(
         self,
@@ -33,7 +35,7 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        rng: Generator | None = None,
+        rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
         if in_features < 1 or out_features < 1:
@@ -58,7 +60,8 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         bias = self.bias is not None
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={bias}"
+        start = f", initialiser={self.initialiser}" if self.initialiser else ""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={bias}{start}"
 
 
 class Identity(Module):
@@ -95,7 +98,7 @@ class Dropout(Module):
     may be changed between calls; a value outside [0, 1] is a `ValueError`.
     """
 
-    def __init__(self, p: float = 0.5, *, rng: Generator | None = None) -> None:
+    def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
         self.p = p
         self.rng = np.random.default_rng(rng)
 

@@ -12,6 +12,7 @@ from textwrap import indent
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..node import Array, note_write
@@ -282,8 +283,9 @@ class Module:
     def load_state_dict(self, state_dict: Mapping[str, ArrayLike | Tensor], strict: bool = True) -> IncompatibleKeys:
         """Write the values of `state_dict` into the parameters and buffers, in place, cast to their dtypes.
 
-        `ValueError` that names every missing, unexpected and misshapen entry, before anything is
-        changed. With `strict=False` missing and unexpected entries are left alone and returned.
+        `ValueError` that names every missing, unexpected and misshapen entry and those of a kind that
+        would lose its meaning (a float for an integer), before anything is changed. With `strict=False`
+        missing and unexpected entries are left alone and returned.
         """
         state = self._state()
         missing = [name for name in state if name not in state_dict]
@@ -294,9 +296,14 @@ class Module:
             for name, value in values.items()
             if value.shape != state[name].shape
         ]
+        unlike = [
+            f"{name} is {value.dtype} and should be {state[name].dtype}"
+            for name, value in values.items()
+            if not np.can_cast(value.dtype, state[name].dtype, "same_kind")
+        ]
         wrong = [f"missing {', '.join(missing)}"] if missing and strict else []
         wrong += [f"unexpected {', '.join(unexpected)}"] if unexpected and strict else []
-        wrong += misshapen
+        wrong += misshapen + unlike
         if wrong:
             raise ValueError(f"this state_dict does not fit {type(self).__name__}: {'; '.join(wrong)}")
         for name, value in values.items():

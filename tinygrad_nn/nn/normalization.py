@@ -16,11 +16,12 @@ class BatchNorm1d(Module):
     x (batch, num_features). In training the batch's own mean and (biased) variance are used, and running
     ones follow them, `running += momentum · (batch's - running)`, the variance unbiased; in evaluation the
     running ones are used, and for a training batch of one as well, which has no spread (PyTorch refuses it).
-    ValueError for another shape.
+    `num_batches_tracked` counts the batches that were followed. ValueError for another shape.
     """
 
     running_mean: Tensor
     running_var: Tensor
+    num_batches_tracked: Tensor
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, *, dtype: DTypeLike = np.float32
@@ -32,6 +33,7 @@ class BatchNorm1d(Module):
         self.bias = Parameter(np.zeros(num_features, dtype))
         self.register_buffer("running_mean", Tensor(np.zeros(num_features, dtype)))
         self.register_buffer("running_var", Tensor(np.ones(num_features, dtype)))
+        self.register_buffer("num_batches_tracked", Tensor(np.zeros((), np.int64)))
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 2 or x.shape[1] != self.num_features:
@@ -43,6 +45,7 @@ class BatchNorm1d(Module):
         var = (shifted * shifted).mean(axis=0)
         self._follow(self.running_mean, mean)
         self._follow(self.running_var, var.detach() * (len(x) / (len(x) - 1)))
+        self.num_batches_tracked.data += 1
         return shifted / (var + self.eps).sqrt() * self.weight + self.bias
 
     def _follow(self, running: Tensor, batch: Tensor) -> None:

@@ -14,6 +14,9 @@ import numpy as np
 from ..node import Array
 from .primitive import Primitive
 
+# Constants of every dtype: beside a small array, a Python number costs NumPy as much again as the operation.
+ZERO, ONE = ({np.dtype(code): np.array(value, code) for code in "?bhilqBHILQefdg"} for value in (0, 1))
+
 
 def _power(a: Any, b: Any) -> Any:
     # Products for small powers: NumPy's float32 power is 290 times slower where signs are mixed.
@@ -31,11 +34,11 @@ def _power_base_vjp(g: Any, y: Any, a: Any, b: Any) -> Any:
     return g * (b * (a + (a == 0) * (b == 0)) ** (b - 1))  # 0, not 0 * inf, at 0 ** 0
 
 
+@np.errstate(over="ignore")  # exp gives infinity far below 0, and 1 / infinity is the answer
 def _sigmoid(x: Array) -> Array:
-    y = np.asarray(-x)
-    with np.errstate(over="ignore"):  # exp gives infinity far below 0, and 1 / infinity is the answer
-        y = np.asarray(np.exp(y, y if y.dtype.kind == "f" else None))
-    y += 1
+    y = np.asarray(np.negative(x))
+    y = np.asarray(np.exp(y, y if y.dtype.kind == "f" else None))
+    np.add(y, ONE[y.dtype], y)
     return np.reciprocal(y, y)
 
 
@@ -57,7 +60,7 @@ def _erf(x: Array) -> Array:
 
 
 def _softplus(x: Array) -> Array:
-    return np.logaddexp(x, x.dtype.type(0))
+    return np.logaddexp(x, ZERO[x.dtype])
 
 
 add = Primitive("add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g)
@@ -81,7 +84,7 @@ cos: Primitive = Primitive("cos", np.cos, lambda g, y, x: -(g * sin(x)))
 tanh = Primitive("tanh", np.tanh, lambda g, y, x: g - g * (y * y))
 sigmoid = Primitive("sigmoid", _sigmoid, lambda g, y, x: g * (y * (1 - y)))
 softplus = Primitive("softplus", _softplus, lambda g, y, x: g * sigmoid(x))
-relu = Primitive("relu", lambda x: np.maximum(x, 0), lambda g, y, x: g * (x > 0))
+relu = Primitive("relu", lambda x: np.maximum(x, ZERO[x.dtype]), lambda g, y, x: g * (x > ZERO[x.dtype]))
 erf = Primitive("erf", _erf, lambda g, y, x: g * (2 / math.sqrt(math.pi)) * exp(-(x * x)))
 sign = Primitive("sign", np.sign, lambda g, y, x: g * 0)
 abs = Primitive("abs", np.abs, lambda g, y, x: g * sign(x))

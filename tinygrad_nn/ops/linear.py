@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ def matmul(a: Any, b: Any) -> Any:
     a, b = (x if isinstance(x, Tensor) else np.asarray(plain(x, (a, b))) for x in (a, b))
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError("matmul needs at least 1 dimension on both sides: use * for a scalar")
+    columns, rows = a.shape[-1], b.shape[-2:][0]
+    if columns != rows:
+        raise ValueError(f"matmul of {a.shape} and {b.shape}: the inner lengths {columns} and {rows} differ")
     if a.ndim == 1:
         y = matmul(reshape(a, shape=(1, *a.shape)), b)
         return reshape(y, shape=y.shape[:-2] + y.shape[-1:] if b.ndim > 1 else ())
@@ -33,9 +37,9 @@ def matmul(a: Any, b: Any) -> Any:
 
 def _linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     y = x.dot(weight.T)  # dot, not @: a third of the overhead on small matrices
-    if bias is not None:
-        y += bias
-    return y
+    if bias is None:
+        return y
+    return np.add(y, bias, y if y.dtype is bias.dtype else None)  # a bias of another dtype promotes, as in y + bias
 
 
 affine = Primitive(
@@ -53,6 +57,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     x (..., in_features), weight (out_features, in_features), bias (out_features,) or None.
     """
     if x.ndim != 2:
-        rows = linear(reshape(x, shape=(-1, x.shape[-1])), weight, bias)
+        if x.shape[-1:] != weight.shape[1:]:
+            raise ValueError(f"linear of {x.shape} and {weight.shape}: the last axes must be equally long")
+        rows = linear(reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1])), weight, bias)
         return reshape(rows, shape=(*x.shape[:-1], weight.shape[0]))
     return affine(x, weight) if bias is None else affine(x, weight, bias)

@@ -8,25 +8,32 @@ rounds to 0 or 1. From the logits both losses are exact, and their gradients are
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..node import Array
 from ..tensor import Tensor, as_array
-from .elementwise import exp, sigmoid
+from .elementwise import ZERO, exp, sigmoid
 from .primitive import Primitive
-from .reduce import log_softmax
+from .reduce import SHORT, log_softmax
+
+
+@lru_cache(maxsize=64)
+def _counted(n: int) -> Array:
+    """0 to n - 1."""
+    return np.arange(n)
 
 
 def _one_hot(target: Array, like: Any) -> Array:
-    out = np.zeros(like.shape, like.dtype)
-    out[np.arange(len(target)), target] = 1
+    out = np.zeros(like.shape, like.dtype, "F" if like.shape[1] <= SHORT else "C")  # as log_softmax lays it out
+    out[_counted(len(target)), target] = 1
     return out
 
 
 def _nll(logits: Array, log_p: Array, target: Array, scale: float) -> Any:
-    return np.add.reduce(log_p[np.arange(len(target)), target]) * -scale
+    return np.add.reduce(log_p[_counted(len(target)), target]) * -scale
 
 
 # log_p = log_softmax(logits) comes as an input because the backward rule needs it too. The rule for
@@ -41,7 +48,7 @@ softmax_nll = Primitive(
 
 def _bce(x: Array, t: Array, scale: float) -> Any:
     # softplus(x) - x*t: the logarithm of what exp would overflow on is never taken apart
-    return (np.logaddexp(x, x.dtype.type(0)) - x * t).sum() * scale
+    return np.add.reduce(np.logaddexp(x, ZERO[x.dtype]) - x * t, None) * scale
 
 
 bce_logits = Primitive(

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy import asarray, ndarray
 
-from ..node import Array, Node, mode
+from ..node import Array, Leaf, Node, clock, mode
 from ..tensor import DEFAULT_DTYPE, Tensor
 
 Forward: TypeAlias = Callable[..., Any]
@@ -29,6 +29,7 @@ Vjp: TypeAlias = Callable[..., Any]
 
 FLOAT64 = np.dtype(np.float64)
 new = Tensor.__new__
+new_node = Node.__new__
 
 
 class EachInput:
@@ -62,22 +63,27 @@ class Primitive:
         return f"<primitive {self.name}>"
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
-        arrays: list[Any] = []
-        parents: list[Any] = []
-        tensors = tracked = False
-        for x in inputs:
-            if isinstance(x, Tensor):
-                tensors = True
-                arrays.append(x.data)
-                node = x.node
-                parents.append(node)
-                if node is not None:
-                    tracked = True
-            else:
-                arrays.append(x if x.__class__ in PLAIN else plain(x, inputs))
-                parents.append(None)
+        arrays: Sequence[Any]
+        parents: Sequence[Node | Leaf | None]
+        if len(inputs) == 2 and isinstance(a := inputs[0], Tensor) and isinstance(b := inputs[1], Tensor):
+            arrays, parents = (a.data, b.data), (a.node, b.node)  # as below, for the case that is met most
+            tensors, tracked = True, parents[0] is not None or parents[1] is not None
+        else:
+            arrays, parents = [], []
+            tensors = tracked = False
+            for x in inputs:
+                if isinstance(x, Tensor):
+                    tensors = True
+                    arrays.append(x.data)
+                    node = x.node
+                    parents.append(node)
+                    if node is not None:
+                        tracked = True
+                else:
+                    arrays.append(x if x.__class__ in PLAIN else plain(x, inputs))
+                    parents.append(None)
         try:
-            y = self.forward(*arrays, **attrs)
+            y = self.forward(*arrays, **attrs) if attrs else self.forward(*arrays)
         except (ValueError, IndexError, TypeError) as error:
             kind = next(k for k in (TypeError, ValueError, IndexError) if isinstance(error, k))
             raise kind(self.complaint(arrays, attrs, error)) from None
@@ -90,7 +96,17 @@ class Primitive:
         out = new(Tensor)
         out.data = y
         out.grad = None
-        out.node = Node(self, arrays, parents, attrs, y) if tracked and mode.grad_enabled else None
+        if tracked and mode.grad_enabled:
+            out.node = made = new_node(Node)
+            made.primitive = self
+            made.arrays = arrays
+            made.parents = parents
+            made.attrs = attrs
+            made.output = y
+            made.order = clock()
+            made.hooks = None
+        else:
+            out.node = None
         if mode.watch is not None:
             mode.watch(self, arrays, attrs, out)
         return out

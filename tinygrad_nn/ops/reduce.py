@@ -75,9 +75,9 @@ def _without(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
 
 
 def _logsumexp(x: Array, axis: Axis, keepdims: bool) -> Array:
-    largest = np.maximum.reduce(x, axis, keepdims=True)
+    largest = np.maximum.reduce(x, axis, keepdims=True) if x.size else x.dtype.type(0)
     shift = np.where(np.isfinite(largest), largest, x.dtype.type(0))  # inf - inf would be NaN
-    with np.errstate(divide="ignore"):  # log 0 where every element is -inf: that is the answer
+    with np.errstate(divide="ignore"):  # log 0, of nothing or where every element is -inf: the answer is -inf
         y = np.log(np.add.reduce(np.exp(x - shift), axis, keepdims=True)) + shift
     return y if keepdims else y.reshape(_without(x.shape, axis))
 
@@ -91,17 +91,27 @@ LARGEST = float(np.finfo(np.float32).max)
 logsumexp = Primitive("logsumexp", _logsumexp, _logsumexp_vjp)
 
 
-# --- softmax: shifted by the largest element, so that nothing overflows
+# --- softmax: shifted by the largest element, so that nothing overflows; of no elements there is none
 
 
 def _softmax(x: Array, axis: int) -> Array:
+    if not x.size:
+        return np.asarray(np.exp(x))
     e = np.exp(x - np.maximum.reduce(x, axis, keepdims=True))
     return e / np.add.reduce(e, axis, keepdims=True)
 
 
+SHORT = 32  # an axis up to this goes to the front: NumPy reduces many short rows one by one, a few long ones at once
+
+
 def _log_softmax(x: Array, axis: int) -> Array:
-    z = x - np.maximum.reduce(x, axis, keepdims=True)
-    return z - np.log(np.add.reduce(np.exp(z), axis, keepdims=True))
+    if not x.size:
+        return np.asarray(np.exp(x))
+    front = 0 if x.shape[axis] <= SHORT else axis
+    z = np.ascontiguousarray(x.swapaxes(axis, front))
+    z = z - np.maximum.reduce(z, front, keepdims=True)
+    z = z - np.log(np.add.reduce(np.exp(z), front, keepdims=True))
+    return z.swapaxes(axis, front)
 
 
 softmax = Primitive("softmax", _softmax, lambda g, y, x, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))

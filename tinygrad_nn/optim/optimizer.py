@@ -34,28 +34,32 @@ class _Bucket:
         self.scratch = np.empty(ends[-1], dtype)
         self.state = {name: np.zeros(ends[-1], dtype) for name in state_names}
         self.steps = [0] * len(params)
-        self.views = [self.data[s].reshape(p.shape) for p, s in zip(params, self.slices, strict=True)]
-        self.grad_views = [self.grad[s].reshape(p.shape) for p, s in zip(params, self.slices, strict=True)]
-        self.adopt()
+        self.views = [
+            (p, self.data[s].reshape(p.shape), self.grad[s].reshape(p.shape))
+            for p, s in zip(params, self.slices, strict=True)
+        ]
+        for p, data, _ in self.views:
+            self.adopt(p, data)
 
-    def adopt(self) -> None:
-        """Take in parameters whose `data` was replaced since (all of them, the first time)."""
-        for p, view in zip(self.params, self.views, strict=True):
-            if p.data is not view:
-                if p.data.shape != view.shape:
-                    raise ValueError(f"a parameter of shape {view.shape} has been replaced by one of {p.data.shape}")
-                view[...] = p.data
-                p.data = view
+    def adopt(self, p: Tensor, data: Array) -> None:
+        """Take in a parameter whose `data` is not the view: at first, and when somebody replaced it."""
+        if p.data.shape != data.shape:
+            raise ValueError(f"a parameter of shape {data.shape} has been replaced by one of {p.data.shape}")
+        data[...] = p.data
+        p.data = data
 
-    def gather(self) -> list[bool]:
-        """Copy the gradients together; which of the parameters have one."""
-        present = []
-        for p, view in zip(self.params, self.grad_views, strict=True):
+    def gather(self) -> bool:
+        """Copy the gradients together; False where a parameter has none."""
+        complete = True
+        for p, data, grad in self.views:
+            if p.data is not data:
+                self.adopt(p, data)
             g = p.grad
-            present.append(g is not None)
-            if g is not None:
-                view[...] = g.data
-        return present
+            if g is None:
+                complete = False
+            else:
+                grad[...] = g.data
+        return complete
 
 
 class Optimizer:
@@ -123,15 +127,13 @@ class Optimizer:
         """Update every parameter that has a gradient."""
         for settings, buckets in zip(self.param_groups, self._buckets, strict=True):
             for b in buckets:
-                b.adopt()
-                present = b.gather()
                 first = b.steps[0]
-                if False not in present and b.steps.count(first) == len(b.steps):
+                if b.gather() and b.steps.count(first) == len(b.steps):
                     b.steps = [first + 1] * len(b.steps)
                     self.update(settings, b.data, b.grad, b.state, first + 1, b.scratch)
                 else:
                     for i, part in enumerate(b.slices):
-                        if present[i]:
+                        if b.params[i].grad is not None:
                             b.steps[i] += 1
                             state = {name: array[part] for name, array in b.state.items()}
                             self.update(settings, b.data[part], b.grad[part], state, b.steps[i], b.scratch[part])

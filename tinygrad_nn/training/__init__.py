@@ -1,7 +1,18 @@
 """Training as a machine that is stepped: hyperparameters, the recipe (Experiment) and the run (Session)."""
 
+from .branches import Branch, Snapshot
 from .experiment import Experiment
 from .hyperparameters import KNOBS, Hyperparameters, Knob
-from .session import NeedsRestart, Session
+from .session import NeedsRestart, Session, Stop
 
-__all__ = ["KNOBS", "Experiment", "Hyperparameters", "Knob", "NeedsRestart", "Session"]
+__all__ = [
+    "KNOBS",
+    "Branch",
+    "Experiment",
+    "Hyperparameters",
+    "Knob",
+    "NeedsRestart",
+    "Session",
+    "Snapshot",
+    "Stop",
+]

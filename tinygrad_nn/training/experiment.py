@@ -24,7 +24,7 @@ import numpy as np
 from .. import nn, optim
 from ..data import Dataset, Task, registry
 from ..nn.activations import ACTIVATIONS
-from ..nn.init import INITIALISERS
+from ..nn.init import INITIALISERS, auto
 from ..node import Array
 from ..tensor import Tensor
 from .hyperparameters import Hyperparameters
@@ -34,17 +34,19 @@ class Experiment:
     """A recipe; each method may be overridden. All randomness comes from the generators handed in.
 
     `dataset` is a `Dataset` or the name of one that ships (`tinygrad_nn.data.registry.names()`).
-    `hyperparameters` are where a run starts; a subclass may set its own.
+    `hyperparameters` are where a run starts; a subclass may set its own. `notes` say what was done to make the data,
+    a decision a line.
     """
 
     hyperparameters: Hyperparameters = Hyperparameters()
     dataset: str | Dataset = "digits"
+    notes: tuple[str, ...] = ()
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         # Where a shipped set needs another start than the defaults to be learnt in good time.
         "spiral": {"hidden": (32, 32), "lr": 0.01, "epochs": 150},
         "xor": {"hidden": (8,), "activation": "tanh", "lr": 0.01, "epochs": 60},
         "circle": {"hidden": (8,), "activation": "tanh", "lr": 0.01, "epochs": 60},
-        "moons": {"hidden": (16,), "activation": "tanh", "lr": 0.01, "epochs": 100},
+        "moons": {"hidden": (16,), "activation": "tanh", "lr": 0.01, "epochs": 100, "noise": 0.1},
         "gaussians": {"hidden": (4,), "activation": "tanh", "lr": 0.01, "epochs": 30},
         "wine": {"hidden": (16,), "lr": 0.01, "epochs": 40},
         "breast_cancer": {"hidden": (16,), "epochs": 40},
@@ -52,7 +54,18 @@ class Experiment:
         "iris": {"hidden": (16,), "lr": 0.01, "epochs": 100},
     }
 
-    def __init__(self, dataset: str | Dataset | None = None, hyperparameters: Hyperparameters | None = None) -> None:
+    _name = ""
+
+    def __init__(
+        self,
+        dataset: str | Dataset | None = None,
+        hyperparameters: Hyperparameters | None = None,
+        *,
+        name: str = "",
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self._name = name or self._name
+        self.notes = notes or self.notes
         if dataset is not None:
             self.dataset = dataset
         if hyperparameters is not None:
@@ -62,14 +75,18 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """What the run is called on the screen."""
+        """What the run is called on the screen: its own name, or else that of its class or data."""
+        if self._name:
+            return self._name
         if type(self) is not Experiment:
             return type(self).__name__
         return self.dataset if isinstance(self.dataset, str) else self.dataset.name
 
     def data(self, hp: Hyperparameters, rng: np.random.Generator) -> Dataset:
         """All examples, before the split and the scaling."""
-        return registry.load(self.dataset, rng=rng) if isinstance(self.dataset, str) else self.dataset
+        if not isinstance(self.dataset, str):
+            return self.dataset
+        return registry.load(self.dataset, rng=rng, noise=hp.noise if self.dataset in registry.GENERATED else None)
 
     def model(self, hp: Hyperparameters, train: Dataset, rng: np.random.Generator) -> nn.Module:
         """The network: `hp.hidden` layers with normalisation, activation and dropout, then the output layer.
@@ -81,7 +98,8 @@ class Experiment:
         for i, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
             hidden = i <= len(hp.hidden)
             linear = nn.Linear(n_in, n_out, bias=False, rng=rng)
-            INITIALISERS[hp.init](linear.weight, rng=rng, activation=hp.activation if hidden else "linear")
+            linear.initialiser = auto(hp.activation if hidden else "linear") if hp.init == "auto" else hp.init
+            INITIALISERS[linear.initialiser](linear.weight, rng=rng)
             linear.bias = nn.Parameter(np.zeros(n_out, np.float32))
             layers.append(linear)
             if hidden:
@@ -107,12 +125,11 @@ class Experiment:
     def score(self, task: Task, output: Array, target: Array) -> float:
         """What the metric sums up over a batch: right answers for classes, squared errors for numbers.
 
-        A single column of outputs is taken as logits (right of 0 is class 1), several as scores.
+        Which class the outputs mean is for `predicted_classes` to say.
         """
         if task == "regression":
             return float(np.square(output - target).sum())
-        predicted = output.argmax(axis=1) if output.shape[1] > 1 else output[:, 0] > 0
-        return int(np.count_nonzero(predicted == target.reshape(-1)))
+        return int(np.count_nonzero(predicted_classes(output) == target.reshape(-1)))
 
     def optimizer(self, hp: Hyperparameters, parameters: Iterable[Tensor]) -> optim.Optimizer:
         """The optimiser over the model's parameters; its learning rate follows `hp.lr` and `hp.lr_decay`."""
@@ -134,3 +151,8 @@ def outputs(train: Dataset) -> int:
     if train.task == "regression":
         return 1 if train.y.ndim == 1 else train.y.shape[1]
     return 1 if train.n_classes == 2 else train.n_classes
+
+
+def predicted_classes(output: Array) -> Array:
+    """The class that each row of outputs means: of one column, a logit, 1 right of 0; of several, the largest."""
+    return np.asarray(output.argmax(axis=1) if output.shape[1] > 1 else output[:, 0] > 0)

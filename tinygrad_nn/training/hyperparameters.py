@@ -7,12 +7,12 @@ cannot disagree.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..data.names import unknown
 from ..nn.activations import ACTIVATIONS
 from ..nn.init import INITIALISERS
 
@@ -48,9 +48,9 @@ class Knob:
             return "sizes of the hidden layers from 1 to 4096, such as 8,8, or none"
         noun = "a whole number" if self.kind == "integer" else "a number"
         if math.isinf(self.high):
-            return f"{noun} {'above' if self.open_low else 'from'} {self.low:g}{'' if self.open_low else ' up'}"
-        low = f"above {self.low:g}" if self.open_low else f"from {self.low:g}"
-        return f"{noun} {low} {'to below' if self.open_high else 'to'} {self.high:g}"
+            return f"{noun} {'above' if self.open_low else 'from'} {self.low:.12g}{'' if self.open_low else ' up'}"
+        low = f"above {self.low:.12g}" if self.open_low else f"from {self.low:.12g}"
+        return f"{noun} {low} {'to below' if self.open_high else 'to'} {self.high:.12g}"
 
     def refuse(self, value: object) -> ValueError:
         return ValueError(f"{self.name} must be {self.allowed}; {value!r} is not")
@@ -76,12 +76,13 @@ class Knob:
                 raise self.refuse(value)
             return value
         if self.kind == "sizes":
-            if isinstance(value, str) or not all(_whole(n) and 1 <= n <= 4096 for n in value):
+            sizes = (value,) if _whole(value) else value
+            if not isinstance(sizes, list | tuple) or not all(_whole(n) and 1 <= n <= 4096 for n in sizes):
                 raise self.refuse(value)
-            return tuple(int(n) for n in value)
+            return tuple(int(n) for n in sizes)
         if self.kind == "integer" and not _whole(value):
             raise self.refuse(value)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -math.inf < value < math.inf:
             raise self.refuse(value)
         below = value <= self.low if self.open_low else value < self.low
         above = value >= self.high if self.open_high else value > self.high
@@ -320,6 +321,15 @@ class Hyperparameters:
         "deviation 1, or not at all. The loss is in these units; R² does not depend on them.",
         choices=("standard", "none"),
     )
+    noise: float = knob(
+        0.0,
+        "noise",
+        "number",
+        "How far the points of a generated set are scattered, or for xor and circle how far their classes mix "
+        "(TensorFlow Playground's scale, which ends at 0.5). Data that ship or are your own are as they are.",
+        low=0,
+        high=1,
+    )
     validation: float = knob(
         0.2,
         "validation",
@@ -367,9 +377,7 @@ def named(name: str) -> Knob:
     """The knob of that name. `ValueError` that suggests the right one."""
     if name in KNOBS:
         return KNOBS[name]
-    close = difflib.get_close_matches(name, KNOBS, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    raise ValueError(f"there is no hyperparameter {name!r}: {hint}They are {', '.join(KNOBS)}")
+    raise unknown("hyperparameter", name, KNOBS)
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:

@@ -1,193 +1,173 @@
-"""Session: a training run as a machine that is stepped. It knows nothing of screens.
+"""Session: a debugger's hold on a run. It steps, stops, goes back in time, and tries a change beside the original.
 
-All randomness comes from generators named here and spawned from one seed, so the same experiment
-with the same hyperparameters gives the same numbers, bit for bit.
+It knows nothing of screens. The numbers come from `Trainer`; what is here is time: the branches of the
+run, snapshots along them, and the moment that is looked at.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-
-from .. import nn, optim
-from ..autodiff import no_grad
-from ..data import Batches, Dataset, MinMaxScaler, StandardScaler, train_validation_split
-from ..diagnosis import Change, EpochRecord, Finding, LayerRecord, Probe, StepRecord, diagnose
-from ..nn.penalties import l1_penalty, l2_penalty, weights
-from ..node import Array
-from ..tensor import Tensor
+from ..anomaly import AnomalyError, detect_anomaly
+from ..diagnosis import Change, EpochRecord, Finding, StepRecord, diagnose
+from .branches import Branch, Snapshot, thin
+from .conditions import Condition, Moment
 from .experiment import Experiment
 from .hyperparameters import Hyperparameters, named
+from .trainer import Trainer
 
-EVALUATION_CHUNK = 1024
-FIRST_LOOK = 256  # examples on which the network is measured before its first step
+BUDGET = 256 * 2**20  # bytes
 
 
 class NeedsRestart(ValueError):
-    """A change of a hyperparameter that a running network cannot take."""
+    """A change of a hyperparameter that a running network cannot take: `fork(0, ...)` can."""
 
 
 @dataclass(frozen=True)
-class Streams:
-    """The generators of a run, one for each purpose, so that drawing more of one leaves the others alone."""
+class Stop:
+    """Why a run has stopped: the kind for programs, the text for people."""
 
-    data: np.random.Generator
-    split: np.random.Generator
-    init: np.random.Generator
-    shuffle: np.random.Generator
-    dropout: np.random.Generator
-
-    @classmethod
-    def from_seed(cls, seed: int) -> Streams:
-        return cls(*(np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)))
+    kind: Literal["condition", "fault", "finished", "paused"]
+    text: str
 
 
-class Session:
-    """One run of an experiment: `step()` trains on a batch, `next()` to the end of an epoch.
+class Session(Trainer):
+    """One run of an experiment as a machine that is stepped, forwards and back in time.
 
-    `history[0]` is the network before its first step; `history[e]` closes epoch e. `layers` holds the
-    newest close look at the layers, `changes` what was changed in flight.
+    `step()` trains on a batch, `next()` to the end of an epoch, `run_until()` to where a condition holds;
+    `rewind()` goes to another moment, `fork()` tries a change from there, `checkout()` changes branches.
+    `history` and `changes` are those up to the moment, `branch.history` all that is known.
+
+    A snapshot is taken at the end of each epoch. When they exceed `budget` bytes they are thinned evenly; a
+    moment between two is reached from the earlier one by running on to it, exactly.
     """
 
-    def __init__(self, experiment: Experiment, hyperparameters: Hyperparameters | None = None) -> None:
-        self.experiment = experiment
-        self.hyperparameters = hp = hyperparameters or experiment.hyperparameters
-        self.streams = Streams.from_seed(hp.seed)
-        dataset = experiment.data(hp, self.streams.data)
-        self.train, self.validation = _prepared(dataset, hp, self.streams.split)
-        self.task = dataset.task
-        self.model = experiment.model(hp, self.train, self.streams.init)
-        for module in self.model.modules():
-            if isinstance(module, nn.Dropout):
-                module.rng = self.streams.dropout
-        self.loss = experiment.loss(hp, self.train)
-        self.parameters = list(self.model.parameters())
-        self._weights = weights(self.model)  # what penalties are about
-        self._set_optimizer(hp)
-        self.batches = Batches((self.train.x, experiment.targets(hp, self.train)), hp.batch_size, self.streams.shuffle)
-        self._validation_targets = experiment.targets(hp, self.validation)
-        self.probe = Probe(self.model)
-        self.history: list[EpochRecord] = []
-        self.changes: list[Change] = []
-        self.epoch = 0  # completed epochs
-        self.steps = 0
-        self._in_epoch = False
-        self._best: EpochRecord | None = None  # the trained epoch with the lowest validation loss
-        self._squares: list[float] = []
-        self.layers: tuple[LayerRecord, ...] = self._first_look()
+    def __init__(
+        self,
+        experiment: Experiment,
+        hyperparameters: Hyperparameters | None = None,
+        *,
+        budget: int = BUDGET,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.budget = budget
+        self.listeners = list(listeners)
+        self.breakpoints: tuple[Condition, ...] = ()
+        self._holding: set[Condition] = set()  # those that held after the step before: they stop it once
+        self.stop: Stop | None = None  # why the last step was followed by none
+        self.fault: Finding | None = None  # what went wrong in the step that comes next
+        self.repeatable = True  # whether all that was run twice gave the same numbers both times
+        self._found: tuple[EpochRecord | None, tuple[Finding, ...]] = None, ()  # the findings at that epoch's end
+        self._branches: list[Branch] = []
+        self._held = 0  # bytes of snapshots
+        self._pausing = False
+        self._applied = 0  # how many of the branch's changes are in force
+        super().__init__(experiment, hyperparameters or experiment.hyperparameters)
+        self._open("main", {}, [])
 
     # --- what a debugger asks
 
     @property
-    def metric_name(self) -> str:
-        return "R²" if self.task == "regression" else "accuracy"
+    def branches(self) -> tuple[Branch, ...]:
+        """All branches, in the order in which they were made; each knows its parent."""
+        return tuple(self._branches)
 
     @property
-    def finished(self) -> bool:
-        return self.epoch >= self.hyperparameters.epochs or bool(self.stopped_early)
+    def changes(self) -> list[Change]:
+        """What was changed in flight, up to this moment."""
+        return self.branch.changes[: self._applied]
 
     @property
-    def stopped_early(self) -> str:
-        """Why the run is over before its last epoch, or nothing."""
-        hp, best = self.hyperparameters, self._best
-        if hp.goal and self.epoch and self.history[-1].train_loss <= hp.goal:
-            return f"the training loss has reached the goal of {hp.goal:g}"
-        if hp.patience and best is not None and self.epoch - best.epoch >= hp.patience:
-            return f"the validation loss has not been better than in epoch {best.epoch} for {hp.patience} epochs"
-        return ""
+    def moment(self) -> float:
+        """The present moment in epochs, with the part of the one under way."""
+        return self.epoch + self.batch / len(self.batches)
 
     @property
-    def diverged(self) -> bool:
-        """Whether the last loss was NaN or infinite: nothing after that means anything."""
-        return not math.isfinite(self.history[-1].train_loss)
-
-    @property
-    def batch(self) -> int:
-        """How many batches of the epoch under way are done; 0 between epochs."""
-        return self.batches.position if self._in_epoch else 0
-
-    @property
-    def lr(self) -> float:
-        """The learning rate of the next step."""
-        hp = self.hyperparameters
-        lr = hp.lr * (1 - hp.lr_decay) ** self.epoch
-        if hp.schedule == "cosine":
-            lr *= (1 + math.cos(math.pi * min(self.epoch / hp.epochs, 1))) / 2
-        elif hp.schedule == "step":
-            lr *= 0.1 ** min(3 * self.epoch // hp.epochs, 2)
-        return lr * min(1, (self.epoch + 1) / hp.warmup) if hp.warmup else lr
+    def replaying(self) -> bool:
+        """Whether the next step has been made before."""
+        return self.steps < self.branch.frontier
 
     def findings(self) -> tuple[Finding, ...]:
         """What the rules say of the run so far."""
-        return diagnose(self.history)
+        if self.fault is not None:
+            return (self.fault,)
+        newest, found = self._found
+        if newest is not self.history[-1]:
+            found = diagnose(self.history)
+            self._found = self.history[-1], found
+        return found
 
-    def sample_loss(self) -> Tensor:
-        """The loss of the first examples of the training part, a batch of them, with the graph that leads to it.
+    # --- forwards
 
-        Penalties are in it. Nothing is learnt, but it is a training pass: dropout draws, and batch statistics move.
+    def step(self, n: int = 1, *, observe: bool = False) -> StepRecord:
+        """Train on `n` batches, or on fewer if something stops the run, which `stop` tells.
+
+        With `observe`, and at the end of an epoch, the layers are measured closely. A loss that is NaN or
+        infinite is a fault: the session goes back to before that step, and `fault` tells what made it so.
         """
-        x, target = (array[: self.hyperparameters.batch_size] for array in self.batches.arrays)
-        return self._penalised(self.loss(self.model(Tensor(x)), target))
-
-    # --- a debugger's verbs
-
-    def step(self, observe: bool = False) -> StepRecord:
-        """Train on one batch. With `observe`, and at the end of an epoch, the layers are measured closely.
-
-        A loss that is NaN or infinite ends its epoch there and then, so that its record tells.
-        """
-        if not self._in_epoch:
-            self._begin_epoch()
-        x, target = self.batches.next_batch()
-        closes_epoch = self.batches.done
-        observe = observe or closes_epoch
-        lr = self.lr
-        began = perf_counter()
-        with self.probe.observing() if observe else nullcontext():
-            output = self.model(Tensor(x))
-            loss = self.loss(output, target)
-        self._set_lr(lr)
-        self.optimizer.zero_grad()
-        self._penalised(loss).backward()
-        measured = perf_counter()
-        squares = self.probe.gradient_squares()
-        if observe:
-            self.probe.before_update()
-        if self.hyperparameters.clip_norm:
-            optim.clip_grad_norm_(self.parameters, self.hyperparameters.clip_norm)
-        measured = perf_counter() - measured
-        self.optimizer.step()
-        self._seconds += perf_counter() - began - measured
-        self.steps += 1
-        value = loss.item()
-        self._loss_sum += value * len(x)
-        self._score_sum += self.experiment.score(self.task, output.data, target)
-        self._seen += len(x)
-        self._squares = [a + b for a, b in zip(self._squares, squares, strict=True)]
-        closes_epoch = closes_epoch or not math.isfinite(value)
-        layers = self.probe.measure(squares) if observe or closes_epoch else None
-        record = StepRecord(self.steps, self.epoch + 1, self.batches.position, value, lr, layers)
-        if layers:
-            self.layers = layers
-        if closes_epoch:
-            self._end_epoch(lr)
+        if n < 1:
+            raise ValueError(f"a step is at least one batch, not {n}")
+        for _ in range(n):
+            self.stop = self.fault = None
+            record = self._advance(observe or any(b.needs_layers for b in self.breakpoints))
+            if not math.isfinite(record.loss):
+                self._investigate()
+            elif self.breakpoints:
+                self._check(record)
+            if self.stop is not None:
+                break
         return record
 
-    def next(self) -> EpochRecord:
-        """Train to the end of the epoch under way, or through the next one."""
-        self.step()
-        while self._in_epoch:
+    def next(self, n: int = 1) -> EpochRecord:
+        """Train to the end of the epoch under way, or through the next one; `n` epochs, if nothing stops it."""
+        if n < 1:
+            raise ValueError(f"the next epoch is at least one, not {n}")
+        for _ in range(n):
             self.step()
+            while self._in_epoch and self.stop is None:
+                self.step()
+            if self.stop is not None:
+                break
         return self.history[-1]
 
+    def break_at(self, *conditions: str) -> None:
+        """Stop after a step where one of these comes to hold (see `Condition`); none takes all breakpoints off.
+
+        `ValueError` for a text that is no condition; the breakpoints are as before then.
+        """
+        kept = {b.text: b for b in self.breakpoints}
+        found = [Condition(text, self.layers) for text in conditions]
+        self.breakpoints = tuple(kept.get(b.text, b) for b in found)
+
+    def run_until(self, condition: str | Callable[[StepRecord], bool] | None = None) -> Stop:
+        """Train until a condition holds after a step, or something else stops the run.
+
+        The condition is a text as for `break_at`, or a function of the step's record.
+        """
+        self._pausing = False
+        until = Condition(condition, self.layers) if isinstance(condition, str) else None
+        while not self.finished:
+            record = self.step(observe=until is not None and until.needs_layers)
+            if self.stop is None and until is not None and until.holds(moment := self._look(record)):
+                self.stop = Stop("condition", f"after step {self.steps}, {until.explain(moment)}")
+            elif self.stop is None and callable(condition) and condition(record):
+                self.stop = Stop("condition", f"the condition holds after step {self.steps}")
+            if self.stop is None and self._pausing:
+                self.stop = Stop("paused", f"paused after step {self.steps}")
+            if self.stop is not None:
+                return self.stop
+        self.stop = Stop("finished", self.stopped_early or f"the run is at its last epoch, {self.epoch}")
+        return self.stop
+
+    def pause(self) -> None:
+        """Let `run_until` stop after the batch under way; may be called from another thread."""
+        self._pausing = True
+
     def set(self, **changes: Any) -> None:
-        """Change hyperparameters in flight, from the next batch on.
+        """Change hyperparameters in flight, from the next batch on. In the past that makes a branch.
 
         `NeedsRestart` for one that makes another network or other data, `ValueError` for a value out of
         range; nothing is changed then.
@@ -196,131 +176,205 @@ class Session:
         different = self.hyperparameters.differences(new)
         for name in different:
             if not named(name).in_flight:
-                raise NeedsRestart(f"{name} makes another network or other data: it takes effect after a restart")
-        for name, (before, after) in different.items():
-            knob = named(name)
-            at = self.epoch + self.batch / len(self.batches)
-            self.changes.append(Change(self.steps, at, name, knob.show(before), knob.show(after)))
-        self.hyperparameters = new
-        if "optimizer" in different:
-            self._set_optimizer(new)
-        for name in {"momentum", "weight_decay"} & set(different):
-            for group in self.optimizer.param_groups:
-                if name in group:
-                    group[name] = getattr(new, name)
-        if "batch_size" in different:
-            self.batches.batch_size = new.batch_size
-        if "dropout" in different:
-            for module in self.model.modules():
-                if isinstance(module, nn.Dropout):
-                    module.p = new.dropout
+                raise NeedsRestart(f"{name} makes another network or other data: it takes a fork from epoch 0")
+        if not different:
+            return
+        if self.replaying:
+            self.fork(**changes)
+            return
+        made = self._changes(different)
+        self.branch.changes += made
+        self._applied += len(made)
+        self.obey(new)
+        self.stop = self.fault = None
 
-    def evaluate(self, x: Array, targets: Array) -> tuple[float, float]:
-        """The mean loss and the metric on examples, in evaluation mode and without recording."""
-        if not len(x):
-            return math.nan, math.nan
-        loss_sum = score_sum = 0.0
-        with self.evaluating(), no_grad():
-            for start in range(0, len(x), EVALUATION_CHUNK):
-                part, target = x[start : start + EVALUATION_CHUNK], targets[start : start + EVALUATION_CHUNK]
-                output = self.model(Tensor(part))
-                loss_sum += self.loss(output, target).item() * len(part)
-                score_sum += self.experiment.score(self.task, output.data, target)
-        return loss_sum / len(x), self._metric(score_sum, len(x), targets)
+    # --- back in time, and aside
 
-    # --- the parts of a step
+    def rewind(self, epoch: int | None = None, *, step: int | None = None) -> None:
+        """Go to the end of an epoch that this branch has seen (0 is before the first step), or to after a step.
 
-    def _set_optimizer(self, hp: Hyperparameters) -> None:
-        self.optimizer = self.experiment.optimizer(hp, self.parameters)
-        # A recipe may give groups learning rates of their own: they keep their ratio to hp.lr.
-        self._lr_ratios = [group["lr"] / hp.lr for group in self.optimizer.param_groups]
+        `ValueError` for a moment that it has not seen.
+        """
+        branch = self.branch
+        if (epoch is None) == (step is None):
+            raise ValueError("rewind takes an epoch or a step")
+        step = branch.step_of(epoch) if epoch is not None else step
+        assert step is not None
+        if not 0 <= step <= branch.frontier:
+            raise ValueError(f"branch {branch.name} has seen the steps 0 to {branch.frontier}, not {step}")
+        self._go(step)
 
-    def _set_lr(self, lr: float) -> None:
-        for group, ratio in zip(self.optimizer.param_groups, self._lr_ratios, strict=True):
-            group["lr"] = lr * ratio
+    def fork(self, at: int | None = None, /, name: str = "", **changes: Any) -> Branch:
+        """Make a branch that leaves this one at epoch `at` (here and now if None), with `changes`, and go there.
 
-    def _penalised(self, loss: Tensor) -> Tensor:
-        hp = self.hyperparameters
-        if hp.l1:
-            loss = loss + hp.l1 * l1_penalty(self._weights)
-        if hp.l2:
-            loss = loss + hp.l2 * l2_penalty(self._weights)
-        return loss
+        Without changes it runs on as the original does. What makes another network needs `at` 0, and keeps
+        data and seed unless they are among the changes. `NeedsRestart` elsewhere; `ValueError` for a value
+        out of range or an epoch not seen: nothing is changed then.
+        """
+        if any(b.name == name for b in self._branches):
+            raise ValueError(f"there is a branch {name!r} already")
+        start = self.hyperparameters if at is None else self._settings_at(self.branch.step_of(at))
+        new = start.replace(**changes)
+        edge = start.differences(new)
+        other = [n for n in edge if not named(n).in_flight]
+        if other and (self.steps if at is None else at) != 0:
+            raise NeedsRestart(f"{', '.join(other)} makes another network or other data: fork from epoch 0")
+        if at is not None:
+            self.rewind(at)
+        made = self.changes
+        if other:
+            self.build(new)
+        else:
+            made += self._changes(edge)
+            self.obey(new)
+        self.stop = self.fault = None
+        return self._open(name or f"fork {len(self._branches)}", edge, made)
 
-    def _metric(self, score_sum: float, count: int, targets: Array) -> float:
-        """Accuracy, or R², from the scores of `count` examples; `targets` are those of the whole part."""
-        if self.task == "classification":
-            return score_sum / count
-        spread = float(np.square(targets - targets.mean(axis=0)).sum()) / len(targets)
-        return 1 - score_sum / count / spread if spread else math.nan
+    def restart(self, **changes: Any) -> Branch:
+        """Go back to before the first step; with changes, on a branch of its own."""
+        if changes:
+            return self.fork(0, **changes)
+        self.rewind(0)
+        return self.branch
 
-    def _begin_epoch(self) -> None:
-        self.batches.start_epoch()
-        self._in_epoch = True
-        self._loss_sum = self._score_sum = self._seconds = 0.0
-        self._seen = 0
-        self._squares = [0.0] * len(self.probe.layers)
-        self._first_step = self.steps
+    def checkout(self, branch: Branch | str, epoch: int | None = None) -> None:
+        """Go to another branch: to where it got to, or to the end of an epoch that it has seen."""
+        if isinstance(branch, str):
+            found = next((b for b in self._branches if b.name == branch), None)
+            if found is None:
+                raise ValueError(
+                    f"there is no branch {branch!r}: there are {', '.join(b.name for b in self._branches)}"
+                )
+            branch = found
+        step = branch.frontier if epoch is None else branch.step_of(epoch)
+        self.branch = branch
+        self._go(step)
 
-    def _end_epoch(self, lr: float) -> None:
-        self.epoch += 1
-        self._in_epoch = False
-        steps = self.steps - self._first_step
-        layers = tuple(
-            replace(x, gradient_norm=math.sqrt(s / steps), gradient_rms=math.sqrt(s / steps / x.parameters))
-            for x, s in zip(self.layers, self._squares, strict=True)
-        )
-        val_loss, val_metric = self.evaluate(self.validation.x, self._validation_targets)
-        record = EpochRecord(
-            epoch=self.epoch,
+    # --- how time is kept
+
+    def _changes(self, different: Mapping[str, tuple[Any, Any]]) -> list[Change]:
+        at = self.moment
+        return [Change(self.steps, at, name, before, after) for name, (before, after) in different.items()]
+
+    def _open(self, name: str, edge: Mapping[str, tuple[Any, Any]], changes: list[Change]) -> Branch:
+        """A new branch from the present moment; these changes have been made on the way to it."""
+        parent = self.branch if self._branches else None
+        self._applied = len(changes)
+        self.branch = Branch(
+            id=len(self._branches),
+            name=name,
+            parent=parent,
             step=self.steps,
-            train_loss=self._loss_sum / self._seen,
-            train_metric=self._metric(self._score_sum, self._seen, self.batches.targets),
-            val_loss=val_loss,
-            val_metric=val_metric,
-            lr=lr,
-            seconds=self._seconds,
-            layers=layers,
+            epoch=self.moment,
+            edge=edge,
+            hyperparameters=self.hyperparameters,
+            history=list(self.history),
+            changes=changes,
+            frontier=self.steps,
         )
-        self.history.append(record)
-        if self._best is None or val_loss < self._best.val_loss:
-            self._best = record
+        self._branches.append(self.branch)
+        self._keep()
+        for listener in self.listeners:
+            listener.branched(self, self.branch)
+        return self.branch
 
-    def _first_look(self) -> tuple[LayerRecord, ...]:
-        """Measure the network before its first step, without touching anything that the run depends on."""
-        x, targets = self.batches.arrays
-        with self.evaluating():
-            with self.probe.observing():
-                loss = self.loss(self.model(Tensor(x[:FIRST_LOOK])), targets[:FIRST_LOOK])
-            self._penalised(loss).backward()
-            layers = self.probe.measure(self.probe.gradient_squares())
-            self.optimizer.zero_grad()
-        train_loss, train_metric = self.evaluate(x, targets)
-        val_loss, val_metric = self.evaluate(self.validation.x, self._validation_targets)
-        self.history.append(EpochRecord(0, 0, train_loss, train_metric, val_loss, val_metric, self.lr, 0.0, layers))
-        return layers
+    def _advance(self, observe: bool = False) -> StepRecord:
+        """One batch."""
+        record = self.train_batch(observe)
+        self.branch.frontier = max(self.branch.frontier, self.steps)
+        self._catch_up()
+        return record
 
-    @contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """The model in evaluation mode (no dropout) for a while."""
-        self.model.eval()
+    def _look(self, record: StepRecord) -> Moment:
+        """What a condition is asked about."""
+        return Moment(record, self.history, record.layers or self.layers, self.findings)
+
+    def _check(self, record: StepRecord) -> None:
+        """Stop if a breakpoint holds that did not hold after the step before."""
+        moment = self._look(record)
+        holding = {b for b in self.breakpoints if b.holds(moment)}
+        came = [b.explain(moment) for b in self.breakpoints if b in holding - self._holding]
+        self._holding = holding
+        if came:
+            self.stop = Stop("condition", f"after step {self.steps}, " + "; ".join(came))
+
+    def _catch_up(self) -> None:
+        """Make the changes that this branch has had at this moment."""
+        changes = self.branch.changes
+        while self._applied < len(changes) and changes[self._applied].step <= self.steps:
+            change = changes[self._applied]
+            self.obey(self.hyperparameters.replace(**{change.name: change.after}))
+            self._applied += 1
+
+    def _close(self, record: EpochRecord) -> None:
+        known = self.branch.history
+        if record.epoch < len(known):  # it has been here before
+            before = known[record.epoch]
+            if repr((record.train_loss, record.val_loss)) != repr((before.train_loss, before.val_loss)):
+                self.repeatable = False
+            super()._close(before)
+            return
+        super()._close(record)
+        known.append(record)
+        snapshot = self._keep() if math.isfinite(record.train_loss) else None
+        for listener in self.listeners:
+            listener.epoch_ended(self, record, snapshot)
+
+    def _keep(self) -> Snapshot:
+        """Take a snapshot, and stay within the budget."""
+        snapshot = Snapshot(self.epoch, self.steps, self._applied, self.capture())
+        self.branch.snapshots.append(snapshot)
+        self._held += snapshot.nbytes
+        while self._held > self.budget and (dropped := thin(self._branches)) is not None:
+            self._held -= dropped.nbytes
+        return snapshot
+
+    def _go(self, step: int) -> None:
+        """To the moment after `step` of this branch, from the newest snapshot before it."""
+        snapshot = self.branch.snapshot_before(step)
+        self.stop = self.fault = None
+        self._holding = set()
+        self._applied = snapshot.changes
+        self.restore(snapshot.state, self.branch.history)
+        self._catch_up()
+        while self.steps < step:
+            self._advance()
+
+    def _settings_at(self, step: int) -> Hyperparameters:
+        """The hyperparameters in force after `step` of this branch."""
+        snapshot = self.branch.snapshot_before(step)
+        hp = Hyperparameters(**snapshot.state["hyperparameters"])
+        for change in self.branch.changes[snapshot.changes :]:
+            if change.step <= step:
+                hp = hp.replace(**{change.name: change.after})
+        return hp
+
+    def _investigate(self) -> None:
+        """The loss is no finite number: find out which operation made it so, and stop before that step."""
+        bad = self.steps
+        finding = next((f for f in diagnose(self.history) if f.rule == "not_finite"), None)
+        text = self._anomaly(bad)
+        self._go(bad - 1)
+        self.fault = finding and replace(finding, explanation=f"{finding.explanation}\n{text}")
+        self.stop = Stop("fault", f"the loss of step {bad} is no finite number\n{text}")
+
+    def _anomaly(self, bad: int) -> str:
+        """What `detect_anomaly` says of the step that went bad, or of the one before, which may have caused it."""
+        self._go(max(bad - 2, 0))
         try:
-            yield
-        finally:
-            self.model.train()
+            with detect_anomaly():
+                while self.steps < bad:
+                    self._advance()
+        except AnomalyError as error:
+            return str(error)
+        return f"no operation made it from finite numbers: the update of step {bad - 1} did, by its size"
 
 
-def _prepared(dataset: Dataset, hp: Hyperparameters, rng: np.random.Generator) -> tuple[Dataset, Dataset]:
-    """The training and validation parts, scaled by what the training part alone shows."""
-    train, validation = train_validation_split(dataset, hp.validation, rng=rng)
-    if hp.scaling != "none":
-        scaler = StandardScaler() if hp.scaling == "standard" else MinMaxScaler()
-        scaler.fit(train.x)
-        train, validation = (replace(part, x=scaler.transform(part.x)) for part in (train, validation))
-    if dataset.task == "regression" and hp.target_scaling == "standard":
-        columns = StandardScaler().fit(train.y.reshape(train.n_samples, -1))
-        train, validation = (
-            replace(part, y=columns.transform(part.y.reshape(part.n_samples, -1)).reshape(part.y.shape))
-            for part in (train, validation)
-        )
-    return train, validation
+class Listener:
+    """Told of what is new in a session, as it happens: to record it, say."""
+
+    def branched(self, session: Session, branch: Branch) -> None:
+        """A branch was made; the session is on it."""
+
+    def epoch_ended(self, session: Session, record: EpochRecord, snapshot: Snapshot | None) -> None:
+        """An epoch has ended that was never run before."""

@@ -16,13 +16,13 @@ from textual.widgets import Static
 from tinygrad_nn.diagnosis import Histogram
 from tui.drawing import ORANGE, SKY
 from tui.history import Columns
+from tui.protocol import Snapshot
 from tui.widgets.charts import HeatMap, HistogramChart, LineChart, Panel, Series
 from tui.widgets.findings import FindingsPane
 from tui.widgets.hyperparameters import HyperparameterPane
 from tui.widgets.keys import KeysFooter
 from tui.widgets.layers import LayersTable
 from tui.widgets.status import StatusLine
-from tui.worker import Snapshot
 
 MINIMUM_SIZE = (60, 18)
 WIDE_FROM = (110, 30)  # from here on all panes are seen at once

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from tinygrad_nn.diagnosis import Finding
 from tui.drawing import FAULT, MUTED, PALETTES, WARNING
-from tui.worker import Snapshot
+from tui.protocol import Snapshot
 
 SIGNS = {"fault": ("✖", FAULT), "warning": ("▲", WARNING), "information": ("·", MUTED)}
 

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from tinygrad_nn.nn.init import auto
 from tinygrad_nn.training import KNOBS, Hyperparameters, Knob
 from tui.drawing import MUTED, NONE, Canvas
 
@@ -140,7 +141,11 @@ class HyperparameterPane(Vertical):
         self._leave_field()
 
     def show(self, values: Hyperparameters) -> None:
+        if values is self.list.values:
+            return
         self.list.show(values)
+        if self.list.knob.name == "init":  # its explanation depends on the values
+            self._explain()
 
     def edit(self) -> None:
         """Open the field on the selected hyperparameter."""
@@ -199,7 +204,11 @@ class HyperparameterPane(Vertical):
     def _explain(self) -> None:
         knob = self.list.knob
         when = "Changes in flight." if knob.in_flight else "Needs a restart."
-        self.help_text.update(f"{knob.help} {_capital(knob.allowed)}. {when}")
+        values = self.list.values
+        now = ""
+        if knob.name == "init" and values is not None and values.init == "auto":
+            now = f" Now auto is {auto(values.activation)} before {values.activation}, {auto('linear')} at the output."
+        self.help_text.update(f"{knob.help}{now} {_capital(knob.allowed)}. {when}")
 
 
 def _capital(text: str) -> str:

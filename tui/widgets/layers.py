@@ -13,7 +13,7 @@ from tinygrad_nn.diagnosis import LayerRecord
 from tui import drawing
 from tui.drawing import FAULT, MUTED, NONE, WARNING, Canvas, format_number
 from tui.history import Columns
-from tui.worker import Snapshot
+from tui.protocol import Snapshot
 
 from .charts import Chart
 

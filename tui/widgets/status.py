@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.drawing import FAULT, MUTED, NONE, Canvas, format_number
-from tui.worker import Snapshot
+from tui.protocol import Snapshot
 
 from .charts import Chart
 

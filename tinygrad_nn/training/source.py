@@ -1,0 +1,47 @@
+"""Source: where an experiment comes from, so that another process, or another day, can build it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .experiment import Experiment
+from .files import ExperimentError, experiment_on, load_experiment
+from .hyperparameters import Hyperparameters
+
+
+@dataclass(frozen=True)
+class Source:
+    """An experiment file, or else the built-in recipe on `data`; `settings` (`name=value`) on top of either."""
+
+    file: str = ""
+    data: str = "digits"
+    target: str | None = None
+    ignore: tuple[str, ...] = ()
+    missing: str = "error"
+    task: str | None = None
+    settings: tuple[str, ...] = ()
+
+    def load(self) -> tuple[Experiment, Hyperparameters]:
+        """The experiment, and the hyperparameters with which it starts. `ExperimentError` where it cannot be used."""
+        try:
+            if self.file:
+                experiment = load_experiment(self.file)
+            else:
+                experiment = experiment_on(
+                    self.data, target=self.target, ignore=self.ignore, missing=self.missing, task=self.task
+                )
+            return experiment, experiment.hyperparameters.updated(self.settings)
+        except OSError as error:
+            raise ExperimentError(f"{error.filename}: {error.strerror or error}") from None
+        except (ValueError, ImportError) as error:
+            raise ExperimentError(str(error)) from None
+
+    def absolute(self) -> Source:
+        """The same with paths that hold in any folder."""
+        table = Path(self.data).suffix and Path(self.data).exists()
+        return replace(
+            self,
+            file=self.file and str(Path(self.file).resolve()),
+            data=str(Path(self.data).resolve()) if table else self.data,
+        )
