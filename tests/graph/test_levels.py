@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tinygrad_nn import Tensor, nn
-from tinygrad_nn.graph import Edge, Graph, GraphNode, at_level, graph, trace
+from tinygrad_nn.graph import Edge, Graph, GraphNode, Group, at_level, graph, trace
 from tinygrad_nn.graph.fold import fold
+from tinygrad_nn.graph.levels import LEVELS
 
 from .networks import small, stack
 
@@ -171,3 +174,44 @@ def test_a_level_that_is_none():
         at_level(found, "ops")
     with pytest.raises(ValueError, match="depth counts nested modules"):
         at_level(found, depth=-1)
+
+
+@given(st.lists(st.sampled_from(["exp", "log"]), max_size=40))
+def test_folding_loses_nothing(names):
+    folded = fold(chain(names))
+    assert sum(count for _, count in drawn(folded)) == len(names)
+    left = [n for n in folded.nodes if n.kind == "operation"]
+    assert all(len(folded.inputs[n.id]) == 1 for n in left)
+    assert all(len(folded.uses[n.id]) >= 1 for n in left[:-1])
+
+
+@st.composite
+def networks(draw):
+    """Groups in groups, and operations that each use one or two nodes before them."""
+    groups = [Group(i, draw(st.sampled_from([None, *range(i)])), str(i), "M") for i in range(draw(st.integers(0, 4)))]
+    nodes, edges = [GraphNode(0, "data", "x", (1,))], []
+    for i in range(1, draw(st.integers(1, 25))):
+        kind = draw(st.sampled_from(["operation"] * 4 + ["parameter"]))
+        group = draw(st.sampled_from([None, *range(len(groups))]))
+        nodes.append(GraphNode(i, kind, draw(st.sampled_from(["exp", "add"])), (1,), group=group, parameters=i))
+        if kind == "operation":
+            edges += [
+                Edge(draw(st.integers(max(0, i - 3), i - 1)), i, p, "", (1,)) for p in range(draw(st.integers(1, 2)))
+            ]
+    return Graph(tuple(nodes), tuple(edges), tuple(groups))
+
+
+@given(networks(), st.sampled_from([None, *LEVELS]), st.sampled_from([None, 0, 1, 2]), st.booleans())
+def test_every_level_of_every_graph_is_a_graph(found, level, depth, folded):
+    shown = at_level(found, level, depth, folded)
+    assert len(shown.node) == len(shown.nodes)
+    assert {e.source for e in shown.edges} | {e.target for e in shown.edges} <= shown.node.keys()
+    assert {n.group for n in shown.nodes} - {None} <= shown.group.keys()
+    assert {g.parent for g in shown.groups} - {None} <= shown.group.keys()
+    if level == "operations" and depth is None:
+        counts = [n.count for n in shown.nodes if n.kind == "operation"]
+        assert sum(counts) == sum(n.kind == "operation" for n in found.nodes)
+    if not folded:
+        assert sum(n.parameters for n in shown.nodes) == sum(n.parameters for n in found.nodes)
+    if depth == 0 and level != "arrays":
+        assert all(n.group is None or not shown.group[n.group].kind for n in shown.nodes)

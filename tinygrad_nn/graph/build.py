@@ -36,7 +36,8 @@ def graph(
 
     `values` adds the range of each array and marks NaN and infinity. `gradients` adds the norm of each
     gradient of the first output, which must have a single element and a graph that is not freed (RuntimeError;
-    take the graph before `backward()`, or `retain_graph=True` there). Neither touches `.grad`.
+    take the graph before `backward()`, or `retain_graph=True` there). Neither touches `.grad`, but hooks on
+    tensors see that pass too.
     """
     if isinstance(outputs, Tensor):
         outputs = {"result": outputs}

@@ -113,9 +113,9 @@ def with_arrays(graph: Graph) -> Graph:
     for node in graph.nodes:
         nodes.append(node)
         used = [e for e in graph.uses[node.id] if graph.node[e.target].kind != "result"]
-        if node.kind == "operation" and used:
+        if node.kind in ("operation", "module") and used:
             kept = replace(
-                node, id=number, kind="array", name="", attributes={}, derives=None, count=1, first_fault=False
+                node, id=number, kind="array", name="", attributes={}, derives=None, first_fault=False, parameters=0
             )
             nodes.append(kept)
             edges.append(Edge(node.id, number, shape=node.shape))
