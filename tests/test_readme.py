@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from tinygrad_nn.graph.draw import engines
 from tinygrad_nn.training.files import load_experiment
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GRAPHS = (ROOT / "docs" / "graphs.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
 
 
 def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -68,10 +70,30 @@ def test_the_other_commands_are_understood(command, tmp_path):
         pytest.importorskip("pandas", reason="pandas reads the table")
         (tmp_path / "my.csv").write_text("size,price\n" + "".join(f"{i},{2 * i + i % 3}\n" for i in range(60)))
     arguments = command[1:]
-    if "run" not in arguments and "--help" not in arguments:
+    if arguments[0] == "graph" and not engines():
+        pytest.skip("pictures need dot or graphviz-pure")
+    if arguments[0] not in ("run", "graph", "--help"):
         arguments = ["run", *arguments, "--epochs", "1"]  # the same without the screen, which a test has not
     done = python("-m", "tui.cli", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not engines(), reason="pictures need dot or graphviz-pure")
+def test_the_pages_examples_draw_graphs(tmp_path):
+    (example,) = blocks("python", GRAPHS)
+    (tmp_path / "example.py").write_text(example)
+    done = python("example.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "linear" in done.stdout
+    assert (tmp_path / "net.svg").is_file()
+    (commands,) = blocks("sh", GRAPHS)
+    (tmp_path / "demos").symlink_to(ROOT / "demos")
+    (tmp_path / "docs").mkdir()
+    for line in commands.splitlines():
+        done = python("-m", "tui.cli", *line.partition("#")[0].split()[1:], cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    for picture in (tmp_path / "docs").iterdir():
+        assert f"]({picture.name})" in GRAPHS
 
 
 def test_what_it_points_to_is_there():

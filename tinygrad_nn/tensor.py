@@ -96,6 +96,12 @@ class Tensor:
         leaf = ", requires_grad=True" if isinstance(self.node, Leaf) else ""
         return f"tensor({values}, shape={self.shape}, dtype={self.dtype}{leaf}{made})"
 
+    def _repr_svg_(self) -> str | None:
+        """In a notebook a tensor that operations made shows as their picture."""
+        from .graph.draw import svg_or_none
+
+        return svg_or_none(self)
+
     # --- in and out of the graph
 
     @property

@@ -1,4 +1,4 @@
-"""The command line: `nn-debug` opens the screen, `nn-debug run` does the same without it.
+"""The command line: `nn-debug` opens the screen, `nn-debug run` does the same without it, `nn-debug graph` draws.
 
 Exit codes: 0 fine, 1 a fault was found (without the screen), 2 could not run, 130 interrupted,
 143 terminated.
@@ -10,9 +10,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from tinygrad_nn.training import Experiment, Hyperparameters
     from tinygrad_nn.training.source import Source
 
 OK, FAULT, CANNOT, INTERRUPTED = 0, 1, 2, 130
@@ -37,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         limit_threads(arguments)
         if arguments[:1] == ["run"]:
             return _run(arguments[1:])
+        if arguments[:1] == ["graph"]:
+            return _graph(arguments[1:])
         return _screen(arguments)
     except Refused as refusal:
         print(f"nn-debug: {refusal}", file=sys.stderr)
@@ -70,7 +74,8 @@ def _screen(arguments: Sequence[str]) -> int:
     parser = _parser(
         "nn-debug",
         "Watch a neural network train, step by step: pdb for training, in the terminal.\n"
-        "`nn-debug run` does the same without the screen (see nn-debug run --help).",
+        "`nn-debug run` does the same without the screen, `nn-debug graph` draws the network's computation graph\n"
+        "(see nn-debug run --help, nn-debug graph --help).",
     )
     parser.add_argument("--paused", action="store_true", help="wait before the first step")
     parser.add_argument("--fast", action="store_true", help="train at full speed instead of one that eyes can follow")
@@ -106,17 +111,49 @@ def _run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.epochs is not None:
         options.set.append(f"epochs={options.epochs}")
-    from tinygrad_nn.training.files import ExperimentError
-
-    try:
-        experiment, hyperparameters = _source(options).load()
-    except ExperimentError as error:
-        raise Refused(str(error)) from None
+    experiment, hyperparameters = _loaded(options)
     from .headless import run
 
     for note in experiment.notes:
         print(note)
     return run(experiment, hyperparameters)
+
+
+def _graph(arguments: Sequence[str]) -> int:
+    parser = _parser("nn-debug graph", "Show the computation graph of a training step: a tree, or with -o a picture.")
+    add = parser.add_argument
+    add("-o", "--output", type=Path, metavar="FILE", help="draw into FILE, by its ending: .svg .png .pdf .dot .json")
+    add("--level", choices=("modules", "operations", "arrays"), help="the detail (default: as much as can be read)")
+    add("--depth", type=_count, metavar="N", help="draw modules nested deeper than N as one box each")
+    add("--direction", choices=("TB", "LR"), default="TB", help="top-down (default) or left to right")
+    add("--theme", choices=("light", "dark"), default="light", help="the picture's colours (default light)")
+    add("--unfolded", action="store_true", help="draw what repeats as often as it does")
+    add("--backward", action="store_true", help="the operations of the backward pass too")
+    add("--epochs", type=_count, default=0, metavar="N", help="train N epochs first")
+    add("--steps", type=_count, default=0, metavar="N", help="train N batches first (after the epochs)")
+    options = parser.parse_args(arguments)
+    experiment, hyperparameters = _loaded(options)
+    from .graphs import draw
+
+    return draw(
+        experiment,
+        hyperparameters,
+        options.output,
+        epochs=options.epochs,
+        steps=options.steps,
+        backward=options.backward,
+        level=options.level,
+        depth=options.depth,
+        folded=not options.unfolded,
+        direction=options.direction,
+        theme=options.theme,
+    )
+
+
+def _count(word: str) -> int:
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"{word!r} is no whole number from 0 up")
+    return int(word)
 
 
 def _parser(prog: str, description: str) -> Parser:
@@ -184,6 +221,16 @@ def _version() -> str:
     from tinygrad_nn import __version__
 
     return __version__
+
+
+def _loaded(options: argparse.Namespace) -> tuple[Experiment, Hyperparameters]:
+    """The experiment of the command line, and the hyperparameters with which it starts."""
+    from tinygrad_nn.training.files import ExperimentError
+
+    try:
+        return _source(options).load()
+    except ExperimentError as error:
+        raise Refused(str(error)) from None
 
 
 def _source(options: argparse.Namespace) -> Source:

@@ -130,6 +130,14 @@ class Trainer:
             lr *= 0.1 ** min(3 * self.epoch // hp.epochs, 2)
         return lr * min(1, (self.epoch + 1) / hp.warmup) if hp.warmup else lr
 
+    def sample_loss(self) -> Tensor:
+        """The loss of the first examples of the training part, a batch of them, with the graph that leads to it.
+
+        Penalties are in it. Nothing is learnt, but it is a training pass: dropout draws, and batch statistics move.
+        """
+        x, target = (array[: self.hyperparameters.batch_size] for array in self.batches.arrays)
+        return self._penalised(self.loss(self.model(Tensor(x)), target))
+
     # --- a step
 
     def train_batch(self, observe: bool = False) -> StepRecord:
