@@ -60,7 +60,8 @@ class NNDebugApp(App[int]):
             if snapshot.state != "running":
                 self.main.draw_charts()
             return
-        if snapshot.notice and snapshot.state != "failed":  # a failure still carries the notice before it
+        new = snapshot.notice and (self._seen is None or snapshot.noticed != self._seen.noticed)
+        if new and snapshot.state != "failed":  # a failure still carries the notice before it
             self.notify(snapshot.notice, severity="warning" if snapshot.refused else "information", markup=False)
         self._seen = snapshot
         self.main.show(snapshot)

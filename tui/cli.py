@@ -10,26 +10,18 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
+
+from .parsing import CANNOT, INTERRUPTED, OK, Parser, Refused
 
 if TYPE_CHECKING:
     from tinygrad_nn.training import Experiment, Hyperparameters
     from tinygrad_nn.training.source import Source
 
-OK, FAULT, CANNOT, INTERRUPTED = 0, 1, 2, 130
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
-
-class Refused(Exception):
-    """Bad input: the message is one clear line for the user."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Complaints as one line, without the usage before it."""
-
-    def error(self, message: str) -> NoReturn:
-        raise Refused(f"{message} (try {self.prog} --help)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,10 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         limit_threads(arguments)
-        if arguments[:1] == ["run"]:
-            return _run(arguments[1:])
-        if arguments[:1] == ["graph"]:
-            return _graph(arguments[1:])
+        command = arguments[0] if arguments else ""
+        if command in COMMANDS:
+            return COMMANDS[command](arguments[1:])
+        if command in RECORDED:
+            from . import recorded
+
+            return recorded.main(command, arguments[1:])
         return _screen(arguments)
     except Refused as refusal:
         print(f"nn-debug: {refusal}", file=sys.stderr)
@@ -79,44 +74,38 @@ def _screen(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--paused", action="store_true", help="wait before the first step")
     parser.add_argument("--fast", action="store_true", help="train at full speed instead of one that eyes can follow")
+    _record_options(parser)
     options = parser.parse_args(arguments)
-    source = _source(options)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Refused("this is not a terminal: use nn-debug run to train without the screen")
-    from .inferior import CannotStart, Inferior, Start
+    from .inferior import Start
     from .protocol import WATCHABLE
+    from .screen import open_screen
 
-    inferior = Inferior(Start(source.absolute(), None if options.fast else WATCHABLE, not options.paused))
-    inferior.start()
-    try:
-        from .app import MINIMUM_SIZE, NNDebugApp  # while the process gets ready
-
-        size = os.get_terminal_size()
-        if size.columns < MINIMUM_SIZE[0] or size.lines < MINIMUM_SIZE[1]:
-            raise Refused(
-                f"the terminal has {size.columns}x{size.lines} cells, the screen needs at least "
-                f"{MINIMUM_SIZE[0]}x{MINIMUM_SIZE[1]}: enlarge it, or use nn-debug run"
-            )
-        inferior.ready()
-        return NNDebugApp(inferior).run() or OK
-    except CannotStart as error:
-        raise Refused(str(error)) from None
-    finally:
-        inferior.close()
+    pace = None if options.fast else WATCHABLE
+    return open_screen(Start(_source(options).absolute(), pace, not options.paused, _record(options)))
 
 
 def _run(arguments: Sequence[str]) -> int:
     parser = _parser("nn-debug run", "Train without the screen; exit with 1 when a fault was found.")
     parser.add_argument("--epochs", metavar="N", help="how many epochs to train, short for --set epochs=N")
+    _record_options(parser)
     options = parser.parse_args(arguments)
     if options.epochs is not None:
         options.set.append(f"epochs={options.epochs}")
-    experiment, hyperparameters = _loaded(options)
+    source = _source(options)
+    experiment, hyperparameters = _loaded(source)
+    from tinygrad_nn.training import Session
+    from tinygrad_nn.training.recorder import Recorder
+    from tinygrad_nn.training.runs import new_path
+
     from .headless import run
 
     for note in experiment.notes:
         print(note)
-    return run(experiment, hyperparameters)
+    file, recorder = _record(options), None
+    if file is not None:
+        recorder = Recorder(file or new_path(experiment.name), asdict(source.absolute()))
+    listeners = [recorder] if recorder is not None else []
+    return run(experiment, partial(Session, experiment, hyperparameters, listeners=listeners), recorder)
 
 
 def _graph(arguments: Sequence[str]) -> int:
@@ -132,7 +121,7 @@ def _graph(arguments: Sequence[str]) -> int:
     add("--epochs", type=_count, default=0, metavar="N", help="train N epochs first")
     add("--steps", type=_count, default=0, metavar="N", help="train N batches first (after the epochs)")
     options = parser.parse_args(arguments)
-    experiment, hyperparameters = _loaded(options)
+    experiment, hyperparameters = _loaded(_source(options))
     from .graphs import draw
 
     return draw(
@@ -223,12 +212,23 @@ def _version() -> str:
     return __version__
 
 
-def _loaded(options: argparse.Namespace) -> tuple[Experiment, Hyperparameters]:
-    """The experiment of the command line, and the hyperparameters with which it starts."""
+def _record_options(parser: Parser) -> None:
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--record", metavar="FILE", help="record the run in FILE (default: where nn-debug keeps runs)")
+    where.add_argument("--no-record", action="store_true", help="record nothing")
+
+
+def _record(options: argparse.Namespace) -> str | None:
+    """The file to record in; "" is a new one where runs are kept, None no file."""
+    return None if options.no_record else str(Path(options.record).resolve()) if options.record else ""
+
+
+def _loaded(source: Source) -> tuple[Experiment, Hyperparameters]:
+    """The experiment, and the hyperparameters with which it starts."""
     from tinygrad_nn.training.files import ExperimentError
 
     try:
-        return _source(options).load()
+        return source.load()
     except ExperimentError as error:
         raise Refused(str(error)) from None
 
@@ -252,6 +252,9 @@ def _source(options: argparse.Namespace) -> Source:
         settings=tuple(options.set),
     )
 
+
+COMMANDS = {"run": _run, "graph": _graph}
+RECORDED = ("resume", "replay", "runs", "compare", "export")
 
 if __name__ == "__main__":
     sys.exit(main())

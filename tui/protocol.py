@@ -114,8 +114,9 @@ class Snapshot:
     """What the screen shows: the run at one moment.
 
     `history`, `layers` and `findings` are those up to the moment, `known` and `changes` all that the branch has
-    seen. `notice` is the answer to the last command, `refused` says that it was declined; `error` is the user's
-    own traceback when the run has failed.
+    seen. `notice` is the answer to the last command, `refused` says that it was declined, and `noticed`, a time,
+    tells it from an equal one: a notice stays for a second, since nobody sees every snapshot. `error` is the user's own
+    traceback when the run has failed.
     """
 
     state: State
@@ -132,6 +133,7 @@ class Snapshot:
     metric_name: str = "accuracy"
     data: str = ""  # the data in a line
     notes: tuple[str, ...] = ()  # what was done to the data
+    file: str = ""  # where the run is recorded
     history: tuple[EpochRecord, ...] = ()
     known: tuple[EpochRecord, ...] = ()
     branch: int = 0
@@ -142,6 +144,7 @@ class Snapshot:
     changes: tuple[Change, ...] = ()
     notice: str = ""
     refused: bool = False
+    noticed: float = 0.0
     error: str = ""
 
 

@@ -34,7 +34,7 @@ def nn_debug(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
 
 
 def test_run_trains_reports_and_exits_with_0():
-    done = nn_debug("run", "--data", "xor", "--epochs", "60")
+    done = nn_debug("run", "--data", "xor", "--epochs", "60", "--no-record")
     assert (done.returncode, done.stderr) == (0, "")
     assert "xor: 60 epochs, 780 steps" in done.stdout
     assert "Linear 2→8" in done.stdout

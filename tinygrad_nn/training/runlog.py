@@ -2,20 +2,21 @@
 
 A transaction for each epoch, in write-ahead mode: a process that is killed loses the epoch under way and nothing
 else, and others may read meanwhile. (A power cut may also take the last few transactions; it leaves the file whole.)
-NaN is stored as NULL, which is what SQLite makes of it; every other number comes back bit for bit.
+NaN is stored as NULL, which is what SQLite makes of it, and a zero loses its sign; every other number comes back bit
+for bit.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -42,7 +43,7 @@ MIGRATIONS = (
     f"""
     CREATE TABLE run (
         id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL, source TEXT NOT NULL, metric TEXT NOT NULL,
-        data TEXT NOT NULL, started REAL NOT NULL, ended REAL
+        data TEXT NOT NULL, started REAL NOT NULL, ended REAL, writer INTEGER
     );
     CREATE TABLE branch (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, parent INTEGER REFERENCES branch, step INTEGER NOT NULL,
@@ -86,7 +87,15 @@ class RunInfo:
     metric: str
     data: str
     started: float  # seconds since 1970
-    ended: float | None = None  # None: still going, or killed
+    ended: float | None = None  # None: still going, or cut off
+    writer: int | None = None  # the process that writes or wrote it
+
+    @property
+    def state(self) -> Literal["ended", "running", "cut off"]:
+        """Whether it has ended, is being written at this moment on this machine, or was killed."""
+        if self.ended is not None:
+            return "ended"
+        return "running" if self.writer is not None and _alive(self.writer) else "cut off"
 
 
 class RunLog:
@@ -108,7 +117,7 @@ class RunLog:
             log._migrate(0)
             with log._db:
                 values = (info.name, json.dumps(dict(info.source)), info.metric, info.data, info.started)
-                log._db.execute("INSERT INTO run VALUES (1, ?, ?, ?, ?, ?, NULL)", values)
+                log._db.execute("INSERT INTO run VALUES (1, ?, ?, ?, ?, ?, NULL, ?)", (*values, os.getpid()))
         except (OSError, sqlite3.Error) as error:
             raise RunFileError(f"{path}: no run can be recorded here ({error})") from None
         return log
@@ -132,7 +141,12 @@ class RunLog:
                 raise RunFileError(f"{path} was recorded by a newer version of nn-debug (format {version})")
             if version < len(MIGRATIONS) and not read_only:
                 log._migrate(version)
-            log.info()
+            info = log.info()
+            if not read_only:
+                if info.state == "running" and info.writer != os.getpid():
+                    raise RunFileError(f"{path} is being recorded by process {info.writer}: end that run first")
+                with log._db:
+                    log._db.execute("UPDATE run SET ended = NULL, writer = ?", (os.getpid(),))
         except (OSError, sqlite3.Error, TypeError, ValueError) as error:
             raise RunFileError(f"{path} is damaged, or no recorded run: {error}") from None
         return log
@@ -189,7 +203,6 @@ class RunLog:
             if snapshot is not None:
                 self._add_snapshot(branch, snapshot)
             self._db.executemany("DELETE FROM snapshot WHERE branch = ? AND step = ?", dropped)
-            self._db.execute("UPDATE run SET ended = NULL")
 
     def end(self) -> None:
         """The run has come to an end, and was not cut off."""
@@ -220,7 +233,8 @@ class RunLog:
     # --- reading
 
     def info(self) -> RunInfo:
-        name, source, *rest = self._db.execute("SELECT name, source, metric, data, started, ended FROM run").fetchone()
+        columns = ", ".join(f.name for f in fields(RunInfo))
+        name, source, *rest = self._db.execute(f"SELECT {columns} FROM run").fetchone()
         return RunInfo(name, json.loads(source), *rest)
 
     def branches(self, snapshots: bool = False) -> list[Branch]:
@@ -253,6 +267,31 @@ class RunLog:
         row = self._db.execute("SELECT branch FROM epoch ORDER BY written DESC, branch DESC LIMIT 1").fetchone()
         return int(row[0]) if row else 0
 
+    def outcome(self) -> dict[str, Any]:
+        """How the branch that was written last did, without reading its layers."""
+        branch = self.newest()
+        lineage, start = [], self._db.execute("SELECT hyperparameters FROM branch WHERE id = ?", (branch,)).fetchone()
+        at: int | None = branch
+        limit = math.inf
+        while at is not None:  # what is inherited lies with the ancestors
+            rows = self._db.execute(
+                "SELECT epoch, val_loss, val_metric, seconds FROM epoch WHERE branch = ? AND epoch < ?", (at, limit)
+            )
+            lineage += [tuple(map(_number, row)) for row in rows]
+            at, limit = self._db.execute("SELECT parent, inherited FROM branch WHERE id = ?", (at,)).fetchone()
+        trained = [row for row in lineage if row[0]] or lineage
+        best = min(trained, key=lambda row: (math.isnan(row[1]), row[1]), default=(0, math.nan, math.nan, 0.0))
+        values = json.loads(start[0]) if start else {}
+        values |= {c.name: c.after for c in self._changes(branch)}
+        return {
+            "branches": self._db.execute("SELECT count(*) FROM branch").fetchone()[0],
+            "epochs": max((int(row[0]) for row in lineage), default=0),
+            "best_val_loss": best[1],
+            "best_val_metric": best[2],
+            "seconds": sum(row[3] for row in lineage),
+            "hyperparameters": {name: _value(value) for name, value in values.items()},
+        }
+
     def epochs(self, branch: int, since: int = -1) -> list[EpochRecord]:
         """The epochs that a branch has of its own, after number `since`."""
         where = "WHERE branch = ? AND epoch > ? ORDER BY epoch"
@@ -282,6 +321,16 @@ class RunLog:
     def _snapshots(self, branch: int) -> list[Snapshot]:
         rows = self._db.execute("SELECT packed FROM snapshot WHERE branch = ? ORDER BY step", (branch,))
         return [Snapshot.unpack(packed) for (packed,) in rows]
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # there is one, of somebody else
+        return True
+    return True
 
 
 def _connected(path: Path, read_only: bool = False) -> sqlite3.Connection:
@@ -332,12 +381,3 @@ def _unpacked(packed: bytes) -> list[Histogram]:
         found.append(Histogram(low, high, counts, outside))
         at += 32 + 4 * bins
     return found
-
-
-def is_run(path: Path) -> bool:
-    """Whether a file is a recorded run."""
-    try:
-        with closing(RunLog.open(path, read_only=True)):
-            return True
-    except RunFileError:
-        return False

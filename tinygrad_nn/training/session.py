@@ -404,6 +404,8 @@ def _alike(a: EpochRecord, b: EpochRecord) -> bool:
 class Listener(Protocol):
     """Told of what is new in a session, as it happens: to record it, say."""
 
+    error: str  # why it listens no more; empty while all is well
+
     def branched(self, session: Session, branch: Branch) -> None:
         """A branch was made; the session is on it."""
 
