@@ -313,13 +313,16 @@ from tinygrad_nn.training import Experiment, Hyperparameters, Session
 from tinygrad_nn.training.recorder import Recorder
 
 class Telling(Recorder):
+    def branched(self, session, branch):
+        super().branched(session, branch)
+        self._put(lambda log: print("ready", flush=True))
+
     def epoch_ended(self, session, record, snapshot):
         super().epoch_ended(session, record, snapshot)
         self._put(lambda log: print(record.epoch, repr(record.train_loss), flush=True))
 
 hp = FULL.replace(epochs=100000, normalization="none", dropout=0.2)
 session = Session(Experiment("xor", hp), budget=400_000, listeners=[Telling(sys.argv[1])])
-print("ready", flush=True)
 session.run_until()
 """
 
