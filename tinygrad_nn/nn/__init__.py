@@ -21,7 +21,7 @@ from .losses import (
 )
 from .module import Module, Parameter, RemovableHandle
 from .normalization import BatchNorm1d, LayerNorm
-from .penalties import l1_penalty, l2_penalty, weights
+from .penalties import elastic_net_penalty, l1_penalty, l2_penalty, soft_threshold_, weights
 
 __all__ = [
     "ACTIVATIONS",
@@ -55,8 +55,10 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "elastic_net_penalty",
     "init",
     "l1_penalty",
     "l2_penalty",
+    "soft_threshold_",
     "weights",
 ]
