@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinygrad_nn import Tensor, autodiff, enable_grad, grad, is_grad_enabled, no_grad
-from tinygrad_nn.node import Node, note_write
+from tinygrad_nn.node import Node, note_write, writes
 from tinygrad_nn.ops import Primitive
 
 
@@ -181,6 +181,7 @@ def test_hooks_see_and_replace_and_are_removed():
     assert seen == [[1, 1]]
     assert x.grad.data.tolist() == [30, 30]
     handle.remove()
+    handle.remove()  # once more does no harm
     y.sum().backward()
     assert len(seen) == 1
     with pytest.raises(RuntimeError, match="has none for a hook"):
@@ -190,6 +191,22 @@ def test_hooks_see_and_replace_and_are_removed():
     w.register_hook(lambda g: g * z)
     (g,) = grad(w.sum(), z, create_graph=True)
     assert (g.item(), grad(g, z)[0].item()) == (8, 8)
+
+
+def test_hooks_of_one_tensor_follow_each_other():
+    x = leaf(1.0)
+    x.register_hook(lambda g: g * 10)
+    x.register_hook(lambda g: g + 1)
+    for create_graph in (False, True):
+        assert grad(x * 3, x, create_graph=create_graph)[0].item() == 31
+
+
+def test_gradients_of_single_elements_are_arrays_in_their_tensors_dtype():
+    x = Tensor(np.array(2.0, np.float32), requires_grad=True)
+    for y in (x, x + x, x * x * x):
+        (g,) = grad(y, x)
+        assert type(g.data) is np.ndarray
+        assert (g.shape, g.dtype) == ((), np.float32)
 
 
 def test_a_hook_may_give_an_array():
@@ -225,6 +242,7 @@ def test_no_grad_as_context_and_decorator_nests_and_is_of_one_thread():
         return x * 2
 
     assert not double(x).requires_grad
+    assert not double(x=x).requires_grad
     with no_grad():
         assert not (x * 2).requires_grad
         with enable_grad():
@@ -343,8 +361,8 @@ def test_grad_outputs_are_one_for_each_output_or_the_weights_of_the_only_one():
 
 
 def test_a_leaf_that_is_gone_takes_no_gradient():
-    x, gone, z = leaf(2.0), leaf(3.0), leaf(5.0)
-    y = (x * gone * z).sum()
+    gone, x, z = leaf(3.0), leaf(2.0), leaf(5.0)
+    y = (gone * x * z).sum()
     del gone
     y.backward()
     assert (x.grad.item(), z.grad.item()) == (15, 6)
@@ -439,12 +457,31 @@ def test_an_array_changed_after_it_was_saved_is_an_error(saved):
     np.testing.assert_allclose(x.grad.data, np.exp(x.data))
 
 
-def test_a_write_elsewhere_is_no_matter():
-    x, other = leaf(1.0, 2.0), Tensor(np.ones(2))
-    y = (x * 3.0).sum()
+def test_a_write_to_an_array_is_a_write_to_its_views():
+    x, w = Tensor(np.ones((2, 3))), leaf(1.0, 2.0, 3.0)
+    y = (x[0] * w).sum()
+    x += 1
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()
+
+
+def test_of_an_array_that_is_gone_no_write_is_remembered():
+    x = Tensor(np.ones(3))
+    x += 1
+    x += 1
+    place = id(x.data)
+    assert place in writes.times
+    del x
+    assert place not in writes.times
+
+
+def test_a_write_elsewhere_or_before_is_no_matter():
+    x, factor, other = leaf(1.0, 2.0), Tensor(np.ones(2)), Tensor(np.ones(2))
+    factor += 1
+    y = (x * factor * 3.0).sum()
     other += 1
     y.backward()
-    assert x.grad.data.tolist() == [3, 3]
+    assert x.grad.data.tolist() == [6, 6]
 
 
 def test_a_long_recorded_backward_pass_goes_away_without_recursion():

@@ -10,18 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from tinygrad_nn.graph.draw import engines
+from tinygrad_nn.training.conditions import Condition
 from tinygrad_nn.training.files import load_experiment
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TIME = (ROOT / "docs" / "time-travel.md").read_text(encoding="utf-8")
+GRAPHS = (ROOT / "docs" / "graphs.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
 
 
-def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def python(*arguments: str, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **settings}
     return subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, timeout=120, cwd=cwd, env=environment
     )
@@ -68,10 +72,58 @@ def test_the_other_commands_are_understood(command, tmp_path):
         pytest.importorskip("pandas", reason="pandas reads the table")
         (tmp_path / "my.csv").write_text("size,price\n" + "".join(f"{i},{2 * i + i % 3}\n" for i in range(60)))
     arguments = command[1:]
-    if "run" not in arguments and "--help" not in arguments:
+    if arguments[0] == "graph" and not engines():
+        pytest.skip("pictures need dot or graphviz-pure")
+    if arguments[0] == "resume":
+        home = {"NN_DEBUG_HOME": str(tmp_path)}
+        assert python("-m", "tui.cli", "run", "--data", "xor", "--epochs", "1", cwd=tmp_path, **home).returncode == 0
+        done = python("-m", "tui.cli", *arguments, "--no-screen", cwd=tmp_path, **home)
+        assert done.returncode == 0, done.stderr
+        return
+    if arguments[0] not in ("run", "graph", "--help"):
         arguments = ["run", *arguments, "--epochs", "1"]  # the same without the screen, which a test has not
     done = python("-m", "tui.cli", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not engines(), reason="pictures need dot or graphviz-pure")
+def test_the_pages_examples_draw_graphs(tmp_path):
+    (example,) = blocks("python", GRAPHS)
+    (tmp_path / "example.py").write_text(example)
+    done = python("example.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "linear" in done.stdout
+    assert (tmp_path / "net.svg").is_file()
+    (commands,) = blocks("sh", GRAPHS)
+    (tmp_path / "demos").symlink_to(ROOT / "demos")
+    (tmp_path / "docs").mkdir()
+    for line in commands.splitlines():
+        done = python("-m", "tui.cli", *line.partition("#")[0].split()[1:], cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    for picture in (tmp_path / "docs").iterdir():
+        assert f"]({picture.name})" in GRAPHS
+
+
+def test_the_page_on_time_travel_is_true(tmp_path):
+    (example,) = blocks("python", TIME)
+    (tmp_path / "example.py").write_text(example)
+    done = python("example.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "fork 1: lr 0.1" in done.stdout
+    for text in next(block for block in blocks("", TIME) if "best_loss" in block).splitlines():
+        Condition(text)
+    home = {"NN_DEBUG_HOME": str(tmp_path)}
+    for name in ("a.nndb", "b.nndb"):
+        run = ("run", "--data", "xor", "--epochs", "1", "--record", name)
+        assert python("-m", "tui.cli", *run, cwd=tmp_path, **home).returncode == 0
+    (commands,) = blocks("sh", TIME)
+    for line in commands.splitlines():
+        arguments = line.partition("#")[0].split()[1:]
+        if arguments[0] == "resume":
+            arguments.append("--no-screen")
+        if arguments[0] != "replay":  # it has nothing but the screen
+            done = python("-m", "tui.cli", *arguments, cwd=tmp_path, **home)
+            assert done.returncode == 0, done.stderr
 
 
 def test_what_it_points_to_is_there():

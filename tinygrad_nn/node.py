@@ -68,11 +68,13 @@ class Node:
 class Handle:
     """What registering a hook returns: `remove()` takes it off again."""
 
-    def __init__(self, hooks: dict[int, Hook]) -> None:
+    def __init__(self, hooks: dict[int, Hook], hook: Hook) -> None:
         self._hooks = hooks
+        self._key = clock()  # not id(self): a handle that nobody keeps would give its place to the next
+        hooks[self._key] = hook
 
     def remove(self) -> None:
-        self._hooks.pop(id(self), None)
+        self._hooks.pop(self._key, None)
 
 
 # --- in-place writes

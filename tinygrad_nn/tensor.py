@@ -96,6 +96,12 @@ class Tensor:
         leaf = ", requires_grad=True" if isinstance(self.node, Leaf) else ""
         return f"tensor({values}, shape={self.shape}, dtype={self.dtype}{leaf}{made})"
 
+    def _repr_svg_(self) -> str | None:
+        """In a notebook a tensor that operations made shows as their picture."""
+        from .graph.draw import svg_or_none
+
+        return svg_or_none(self)
+
     # --- in and out of the graph
 
     @property
@@ -141,9 +147,7 @@ class Tensor:
         if self.node is None:
             raise RuntimeError("a tensor that does not require gradients has none for a hook to see")
         hooks = self.node.hooks = self.node.hooks or {}
-        handle = Handle(hooks)
-        hooks[id(handle)] = hook
-        return handle
+        return Handle(hooks, hook)
 
     def detach(self) -> Tensor:
         """The same data outside the graph."""

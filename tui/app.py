@@ -15,7 +15,6 @@ from textual.binding import BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from tinygrad_nn.diagnosis import EpochRecord
 from tinygrad_nn.training import KNOBS
 from tui import moment
 from tui.actions import ACTIONS
@@ -67,7 +66,6 @@ class NNDebugApp(App[int]):
         self.moment: int | None = None  # the epoch whose end is looked at, or where the session is
         self._seen: Snapshot | None = None
         self._left: Snapshot | None = None  # what the session said when it was last sent elsewhere
-        self._known: dict[int, tuple[EpochRecord, ...]] = {}  # by branch
         self._topic = ""  # of the next notice
 
     def get_default_screen(self) -> Screen[Any]:
@@ -90,14 +88,14 @@ class NNDebugApp(App[int]):
             if snapshot.state != "running":
                 self.main.draw_charts()
             return
-        if snapshot.notice and snapshot.state != "failed":  # a failure still carries the notice before it
+        new = snapshot.notice and (self._seen is None or snapshot.noticed != self._seen.noticed)
+        if new and snapshot.state != "failed":  # a failure still carries the notice before it
             how: SeverityLevel = "warning" if snapshot.refused else "information"
             self.notify(snapshot.notice, title=self._topic, severity=how, markup=False)
             self._topic = ""
         if self._seen is None or snapshot.branch != self._seen.branch or len(snapshot.known) <= (self.moment or 0):
             self.moment = None
         self._seen = snapshot
-        self._known[snapshot.branch] = snapshot.known
         self.main.show(moment.at(snapshot, self.moment))
 
     @property
@@ -130,7 +128,6 @@ class NNDebugApp(App[int]):
     def leave(self, *commands: Command) -> None:
         """Send commands that lead elsewhere, and look at where they lead."""
         self._left = self.worker.snapshot
-        self._known[self._left.branch] = self._left.known
         self.moment = None
         for command in commands:
             self.worker.send(command)
@@ -247,8 +244,7 @@ class NNDebugApp(App[int]):
             if branch is not None:
                 self.leave(Checkout(branch))
 
-        shown = self.shown
-        self.push_screen(BranchesScreen(shown, self._known, self.main.loss.log_scale), answered)
+        self.push_screen(BranchesScreen(self.worker.snapshot, self.main.loss.log_scale), answered)
 
     def action_edit(self) -> None:
         if self.main.maximized is not self.main.hyperparameters:

@@ -1,4 +1,4 @@
-"""The command line: `nn-debug` opens the screen, `nn-debug run` does the same without it.
+"""The command line: `nn-debug` opens the screen, `nn-debug run` does the same without it, `nn-debug graph` draws.
 
 Exit codes: 0 fine, 1 a fault was found (without the screen), 2 could not run, 130 interrupted,
 143 terminated.
@@ -10,24 +10,18 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .parsing import CANNOT, INTERRUPTED, OK, Parser, Refused
 
 if TYPE_CHECKING:
+    from tinygrad_nn.training import Experiment, Hyperparameters
     from tinygrad_nn.training.source import Source
 
-OK, FAULT, CANNOT, INTERRUPTED = 0, 1, 2, 130
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
-
-class Refused(Exception):
-    """Bad input: the message is one clear line for the user."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Complaints as one line, without the usage before it."""
-
-    def error(self, message: str) -> NoReturn:
-        raise Refused(f"{message} (try {self.prog} --help)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,8 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         limit_threads(arguments)
-        if arguments[:1] == ["run"]:
-            return _run(arguments[1:])
+        command = arguments[0] if arguments else ""
+        if command in COMMANDS:
+            return COMMANDS[command](arguments[1:])
+        if command in RECORDED:
+            from . import recorded
+
+            return recorded.main(command, arguments[1:])
         return _screen(arguments)
     except Refused as refusal:
         print(f"nn-debug: {refusal}", file=sys.stderr)
@@ -70,53 +69,80 @@ def _screen(arguments: Sequence[str]) -> int:
     parser = _parser(
         "nn-debug",
         "Watch a neural network train, step by step: pdb for training, in the terminal.\n"
-        "`nn-debug run` does the same without the screen (see nn-debug run --help).",
+        "`nn-debug run` does the same without the screen, `nn-debug graph` draws the network's computation graph\n"
+        "(see nn-debug run --help, nn-debug graph --help).",
     )
     parser.add_argument("--paused", action="store_true", help="wait before the first step")
     parser.add_argument("--fast", action="store_true", help="train at full speed instead of one that eyes can follow")
+    _record_options(parser)
     options = parser.parse_args(arguments)
-    source = _source(options)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Refused("this is not a terminal: use nn-debug run to train without the screen")
-    from .inferior import CannotStart, Inferior, Start
+    from .inferior import Start
     from .protocol import WATCHABLE
+    from .screen import open_screen
 
-    inferior = Inferior(Start(source.absolute(), None if options.fast else WATCHABLE, not options.paused))
-    inferior.start()
-    try:
-        from .app import MINIMUM_SIZE, NNDebugApp  # while the process gets ready
-
-        size = os.get_terminal_size()
-        if size.columns < MINIMUM_SIZE[0] or size.lines < MINIMUM_SIZE[1]:
-            raise Refused(
-                f"the terminal has {size.columns}x{size.lines} cells, the screen needs at least "
-                f"{MINIMUM_SIZE[0]}x{MINIMUM_SIZE[1]}: enlarge it, or use nn-debug run"
-            )
-        inferior.ready()
-        return NNDebugApp(inferior).run() or OK
-    except CannotStart as error:
-        raise Refused(str(error)) from None
-    finally:
-        inferior.close()
+    pace = None if options.fast else WATCHABLE
+    return open_screen(Start(_source(options).absolute(), pace, not options.paused, _record(options)))
 
 
 def _run(arguments: Sequence[str]) -> int:
     parser = _parser("nn-debug run", "Train without the screen; exit with 1 when a fault was found.")
     parser.add_argument("--epochs", metavar="N", help="how many epochs to train, short for --set epochs=N")
+    _record_options(parser)
     options = parser.parse_args(arguments)
     if options.epochs is not None:
         options.set.append(f"epochs={options.epochs}")
-    from tinygrad_nn.training.files import ExperimentError
+    source = _source(options)
+    experiment, hyperparameters = _loaded(source)
+    from tinygrad_nn.training import Session
+    from tinygrad_nn.training.recorder import Recorder
+    from tinygrad_nn.training.runs import new_path
 
-    try:
-        experiment, hyperparameters = _source(options).load()
-    except ExperimentError as error:
-        raise Refused(str(error)) from None
     from .headless import run
 
     for note in experiment.notes:
         print(note)
-    return run(experiment, hyperparameters)
+    file, recorder = _record(options), None
+    if file is not None:
+        recorder = Recorder(file or new_path(experiment.name), asdict(source.absolute()))
+    listeners = [recorder] if recorder is not None else []
+    return run(experiment, partial(Session, experiment, hyperparameters, listeners=listeners), recorder)
+
+
+def _graph(arguments: Sequence[str]) -> int:
+    parser = _parser("nn-debug graph", "Show the computation graph of a training step: a tree, or with -o a picture.")
+    add = parser.add_argument
+    add("-o", "--output", type=Path, metavar="FILE", help="draw into FILE, by its ending: .svg .png .pdf .dot .json")
+    add("--level", choices=("modules", "operations", "arrays"), help="the detail (default: as much as can be read)")
+    add("--depth", type=_count, metavar="N", help="draw modules nested deeper than N as one box each")
+    add("--direction", choices=("TB", "LR"), default="TB", help="top-down (default) or left to right")
+    add("--theme", choices=("light", "dark"), default="light", help="the picture's colours (default light)")
+    add("--unfolded", action="store_true", help="draw what repeats as often as it does")
+    add("--backward", action="store_true", help="the operations of the backward pass too")
+    add("--epochs", type=_count, default=0, metavar="N", help="train N epochs first")
+    add("--steps", type=_count, default=0, metavar="N", help="train N batches first (after the epochs)")
+    options = parser.parse_args(arguments)
+    experiment, hyperparameters = _loaded(_source(options))
+    from .graphs import draw
+
+    return draw(
+        experiment,
+        hyperparameters,
+        options.output,
+        epochs=options.epochs,
+        steps=options.steps,
+        backward=options.backward,
+        level=options.level,
+        depth=options.depth,
+        folded=not options.unfolded,
+        direction=options.direction,
+        theme=options.theme,
+    )
+
+
+def _count(word: str) -> int:
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"{word!r} is no whole number from 0 up")
+    return int(word)
 
 
 def _parser(prog: str, description: str) -> Parser:
@@ -186,6 +212,27 @@ def _version() -> str:
     return __version__
 
 
+def _record_options(parser: Parser) -> None:
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--record", metavar="FILE", help="record the run in FILE (default: where nn-debug keeps runs)")
+    where.add_argument("--no-record", action="store_true", help="record nothing")
+
+
+def _record(options: argparse.Namespace) -> str | None:
+    """The file to record in; "" is a new one where runs are kept, None no file."""
+    return None if options.no_record else str(Path(options.record).resolve()) if options.record else ""
+
+
+def _loaded(source: Source) -> tuple[Experiment, Hyperparameters]:
+    """The experiment, and the hyperparameters with which it starts."""
+    from tinygrad_nn.training.files import ExperimentError
+
+    try:
+        return source.load()
+    except ExperimentError as error:
+        raise Refused(str(error)) from None
+
+
 def _source(options: argparse.Namespace) -> Source:
     """What to train and where it starts, from the command line."""
     from tinygrad_nn.training.source import Source
@@ -205,6 +252,9 @@ def _source(options: argparse.Namespace) -> Source:
         settings=tuple(options.set),
     )
 
+
+COMMANDS = {"run": _run, "graph": _graph}
+RECORDED = ("resume", "replay", "runs", "compare", "export")
 
 if __name__ == "__main__":
     sys.exit(main())

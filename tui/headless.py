@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 import numpy as np
@@ -12,8 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tinygrad_nn.diagnosis import EpochRecord, Finding
-from tinygrad_nn.training import Experiment, Hyperparameters, Session
+from tinygrad_nn.training import Experiment, Session
 from tinygrad_nn.training.files import user_traceback
+from tinygrad_nn.training.recorder import Recorder
 from tinygrad_nn.training.report import ClassScores, RegressionReport, evaluate
 
 from .drawing import format_number
@@ -31,7 +33,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
 
 
-def run(experiment: Experiment, hyperparameters: Hyperparameters) -> int:
+def run(experiment: Experiment, begin: Callable[[], Session], recorder: Recorder | None = None) -> int:
     """Train to the last epoch and report. 0 fine, 1 a fault was found, 2 the experiment failed, 130, 143."""
     console = Console(markup=False, emoji=False)  # names are the user's, and may hold brackets
     before = {s: signal.signal(s, _terminate) for s in STOPPING}
@@ -39,7 +41,7 @@ def run(experiment: Experiment, hyperparameters: Hyperparameters) -> int:
     code = 0
     try:
         with np.errstate(all="ignore"):  # an overflow shows in the findings
-            session = Session(experiment, hyperparameters)
+            session = begin()
             _train(session, console)
     except KeyboardInterrupt:
         code = 130
@@ -49,14 +51,19 @@ def run(experiment: Experiment, hyperparameters: Hyperparameters) -> int:
         print(f"nn-debug: {experiment.name} failed\n{user_traceback(error)}", file=sys.stderr)
         code = 2
     finally:
+        if recorder is not None:
+            recorder.close(ended=code == 0)
         for number, handler in before.items():
             signal.signal(number, handler)
     if session is None:
         return code
     findings = session.findings()
     report(session, findings, console)
+    if recorder is not None:
+        print(recorder.error or f"recorded in {recorder.path}", file=sys.stderr)
     if code in (130, 143):
-        print(f"nn-debug: interrupted after {session.epoch} of {hyperparameters.epochs} epochs", file=sys.stderr)
+        planned = session.hyperparameters.epochs
+        print(f"nn-debug: interrupted after {session.epoch} of {planned} epochs", file=sys.stderr)
     return code or int(any(f.severity == "fault" for f in findings))
 
 

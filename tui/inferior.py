@@ -18,11 +18,16 @@ import sys
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
+from tinygrad_nn.training import Session
 from tinygrad_nn.training.files import ExperimentError
+from tinygrad_nn.training.recorder import Recorder
+from tinygrad_nn.training.runlog import RunFileError
+from tinygrad_nn.training.runs import new_path, resume
 from tinygrad_nn.training.source import Source
 
 from .protocol import Command, Restart, Run, Snapshot
@@ -39,6 +44,8 @@ class Start:
     source: Source
     pace: float | None
     running: bool
+    record: str | None = None  # the file; "" is a new one where runs are kept, None no file
+    resume: str = ""  # the file of a run to go on with, in place of the source
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,7 @@ class Inferior:
                 self._mailbox,
                 notice="the training does not answer: a long batch, or an endless loop; r starts it again, q quits",
                 refused=True,
+                noticed=time.time(),
             )
         return self._mailbox
 
@@ -183,7 +191,7 @@ class Inferior:
     def _wait(self) -> None:
         """Say what has become of the process when it ends by itself."""
         code = self._process.wait()
-        time.sleep(0.05)  # the last lines of its output
+        self._threads[0].join(1)  # the last lines of its output
         if self._closing:
             return
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
@@ -205,11 +213,10 @@ def main() -> int:
     with Client(address, authkey=bytes.fromhex(key)) as connection:
         start: Start = connection.recv()
         try:
-            experiment, hyperparameters = start.source.load()
-        except ExperimentError as error:
+            worker, recorders = _made(start)
+        except (ExperimentError, RunFileError) as error:
             connection.send(Refusal(str(error)))
             return 2
-        worker = Worker(experiment, hyperparameters, start.pace)
         worker.start()
         if start.running:
             worker.send(Run())
@@ -218,7 +225,27 @@ def main() -> int:
             while (command := connection.recv()) is not None:
                 worker.send(command)
         worker.close()
+        for recorder in recorders:
+            recorder.close()
     return 0
+
+
+def _made(start: Start) -> tuple[Worker, list[Recorder]]:
+    """The worker, and what records it, if anything does."""
+    if start.resume:
+        session, log = resume(start.resume)
+        listeners = [Recorder(log)]
+        session.listeners += listeners
+        worker = Worker(session.experiment, session.hyperparameters, start.pace, lambda *_: session)
+    else:
+        experiment, hyperparameters = start.source.load()
+        listeners = []
+        if start.record is not None:
+            listeners.append(Recorder(start.record or new_path(experiment.name), asdict(start.source)))
+        worker = Worker(experiment, hyperparameters, start.pace, partial(Session, listeners=listeners))
+    for recorder in listeners:
+        worker.file = str(recorder.path)
+    return worker, listeners
 
 
 def _tell(connection: Connection[Any, Any], worker: Worker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
@@ -107,6 +108,9 @@ class BranchInfo:
     parent: int | None
     epoch: float  # where it leaves its parent
     epochs: int  # completed
+    best_loss: float = math.nan  # the lowest on the validation part
+    best_metric: float = math.nan  # the highest there
+    curve: tuple[tuple[int, float], ...] = ()  # epochs, not necessarily all, with the validation loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +118,9 @@ class Snapshot:
     """What the screen shows: the run at one moment.
 
     `history`, `layers` and `findings` are those up to the moment, `known` and `changes` all that the branch has
-    seen. `notice` is the answer to the last command, `refused` says that it was declined; `error` is the user's
-    own traceback when the run has failed.
+    seen. `notice` is the answer to the last command, `refused` says that it was declined, and `noticed`, a time,
+    tells it from an equal one: a notice stays for a second, since nobody sees every snapshot. `error` is the user's own
+    traceback when the run has failed.
     """
 
     state: State
@@ -132,6 +137,7 @@ class Snapshot:
     metric_name: str = "accuracy"
     data: str = ""  # the data in a line
     notes: tuple[str, ...] = ()  # what was done to the data
+    file: str = ""  # where the run is recorded
     history: tuple[EpochRecord, ...] = ()
     known: tuple[EpochRecord, ...] = ()
     branch: int = 0
@@ -143,6 +149,7 @@ class Snapshot:
     changes: tuple[Change, ...] = ()
     notice: str = ""
     refused: bool = False
+    noticed: float = 0.0
     error: str = ""
 
 

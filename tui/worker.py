@@ -7,6 +7,7 @@ and it never waits for the training.
 
 from __future__ import annotations
 
+import math
 import queue
 import sys
 import threading
@@ -39,6 +40,11 @@ from .protocol import (
     Until,
 )
 
+UNREPEATABLE = (
+    "what was run twice did not give the same numbers: draw all randomness from the generators that the experiment's "
+    "methods are given"
+)
+POINTS = 250  # of a branch's curve at the most
 PUBLISH_EVERY = 1 / 15  # seconds between snapshots while the training runs
 
 
@@ -61,6 +67,7 @@ class Worker:
         self.experiment = experiment
         self.pace = pace
         self.begin = begin
+        self.file = ""  # where the run is recorded
         self.fresh = threading.Event()
         self._hyperparameters = hyperparameters
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
@@ -121,8 +128,10 @@ class _Loop:
         self.error = ""  # the user's, which has stopped the run
         self.batches_left: int | None = None  # None: no limit
         self.until: int | None = None  # the epoch to stop after
-        self.told = False  # that the run cannot be repeated
+        self.told: set[str] = set()  # what is said once
+        self.notice = "", False, 0.0  # the newest, whether it is a refusal, and when it came
         self.stops: dict[int, tuple[float, ...]] = {}  # by branch, where breakpoints have stopped it
+        self.branches: dict[int, BranchInfo] = {}  # as they were shown last
         self.due = 0.0  # when the next batch may begin, by the pace
         self.loss = float("nan")
         self.findings: tuple[Finding, ...] = ()
@@ -207,15 +216,18 @@ class _Loop:
             self.diagnose()
         elif self.state != "running":
             self.rest()
-        if not session.repeatable and not self.told:
-            self.told = True
-            return (
-                "what was run twice did not give the same numbers: draw all randomness from the generators that "
-                "the experiment's methods are given"
-            )
         if len(session.branches) > 1 and session.branch is not branch and not isinstance(command, Checkout):
             return f"{session.branch.title}, from epoch {session.branch.epoch:.4g} of {branch.name}"
         return ""
+
+    def trouble(self) -> str:
+        """What has gone wrong beside the training, and was not told yet."""
+        wrong = [listener.error for listener in self.session.listeners if listener.error]
+        if not self.session.repeatable:
+            wrong.append(UNREPEATABLE)
+        new = [text for text in wrong if text not in self.told]
+        self.told |= set(new)
+        return "\n".join(new)
 
     def rest(self) -> None:
         self.state = "finished" if self.session.finished else "paused"
@@ -271,7 +283,15 @@ class _Loop:
         self.diagnose_at = self.session.epoch * 1.02
 
     def publish(self, notice: str = "", refused: bool = False) -> None:
-        session = self.session
+        session, trouble = self.session, self.trouble()
+        if trouble:
+            notice, refused = f"{notice}\n{trouble}".strip(), True
+        if notice:
+            self.notice = notice, refused, time.time()
+        elif self.notice[2] < time.time() - 1:
+            self.notice = "", False, 0.0
+        notice, refused, noticed = self.notice
+        self.branches = {branch.id: described(branch, self.branches.get(branch.id)) for branch in session.branches}
         snapshot = Snapshot(
             state=self.state,
             experiment=self.worker.experiment.name,
@@ -287,10 +307,11 @@ class _Loop:
             metric_name=session.metric_name,
             data=f"{session.train.name}: {session.train.n_samples} + {session.validation.n_samples} examples",
             notes=self.worker.experiment.notes,
+            file=self.worker.file,
             history=tuple(session.history),
             known=tuple(session.branch.history),
             branch=session.branch.id,
-            branches=tuple(_described(branch) for branch in session.branches),
+            branches=tuple(self.branches.values()),
             layers=session.layers,
             findings=self.findings,
             changes=tuple(session.branch.changes),
@@ -298,14 +319,31 @@ class _Loop:
             stops=self.stops.get(session.branch.id, ()),
             notice=notice,
             refused=refused,
+            noticed=noticed,
             error=self.error,
         )
         self.worker.publish(snapshot)
 
 
-def _described(branch: Branch) -> BranchInfo:
-    parent = branch.parent.id if branch.parent is not None else None
-    return BranchInfo(branch.id, branch.name, branch.title, parent, branch.epoch, len(branch.history) - 1)
+def described(branch: Branch, before: BranchInfo | None = None) -> BranchInfo:
+    """A branch as the screen shows it; `before` is how it was last, and still is if it has got no further."""
+    epochs = len(branch.history) - 1
+    if before is not None and before.epochs == epochs:
+        return before
+    every = epochs // POINTS + 1
+    losses = [record.val_loss for record in branch.history]
+    metrics = [record.val_metric for record in branch.history]
+    return BranchInfo(
+        id=branch.id,
+        name=branch.name,
+        title=branch.title,
+        parent=branch.parent.id if branch.parent is not None else None,
+        epoch=branch.epoch,
+        epochs=epochs,
+        best_loss=min(filter(math.isfinite, losses), default=math.nan),
+        best_metric=max(filter(math.isfinite, metrics), default=math.nan),
+        curve=tuple(enumerate(losses))[epochs % every :: every],
+    )
 
 
 def start(

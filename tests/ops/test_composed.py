@@ -66,6 +66,7 @@ CHECKED = {
     "bce": (lambda x: ops.binary_cross_entropy_with_logits(x, [[0.25, 1.0], [0.0, 0.5]]), (2, 2)),
     "linear on many axes": (lambda x: ops.linear(x, x[0], x[0, :, 0]), (2, 3, 4)),
     "einsum with dots": (lambda x: ops.einsum("...ij,kj->...ik", x, x[0]), (2, 3, 2)),
+    "einsum over an axis of length 1": (lambda x: ops.einsum("ij,ij->j", x[:1], x), (2, 3)),
     "einsum without output": (lambda x: ops.einsum("ij,jk", x, x.T), (2, 3)),
     "conv2d": (lambda x: ops.conv2d(x, x[:1, :, :2, :3], x[0, 0, 0, :1], stride=(1, 2), padding=1), (2, 2, 4, 5)),
     "max_pool2d": (lambda x: ops.max_pool2d(x, 2, stride=1), (1, 2, 3, 4)),
@@ -127,6 +128,21 @@ def test_losses_are_the_means_that_they_say():
     assert ops.binary_cross_entropy_with_logits(Tensor(x), t).item() == pytest.approx(wanted)
 
 
+@pytest.mark.parametrize("a", [(3,), (4, 3), (2, 4, 3), (5, 1, 4, 3), (0, 4, 3), (2, 0, 3)])
+@pytest.mark.parametrize("b", [(3,), (3, 4), (2, 3, 4), (5, 1, 3, 2), (3, 0)])
+def test_matmul_of_any_ranks_is_numpys(a, b):
+    x, y = draw(*a).data, draw(*b, seed=1).data
+    try:
+        wanted = np.matmul(x, y)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"^matmul of"):
+            Tensor(x) @ Tensor(y)
+        return
+    product = Tensor(x) @ Tensor(y)
+    assert product.shape == wanted.shape
+    np.testing.assert_allclose(product.data, wanted, rtol=1e-12)
+
+
 def test_linear_of_nothing_is_the_bias():
     for shape in ((2, 3, 0), (2, 0), (0,), (0, 3, 0)):
         y = ops.linear(Tensor(np.ones(shape)), Tensor(np.ones((2, 0))), Tensor(np.array([5.0, 6.0])))
@@ -137,6 +153,7 @@ def test_linear_of_nothing_is_the_bias():
 def test_linear_promotes_as_its_formula_does(dtypes):
     values = (draw(2, 3), draw(4, 3, seed=1), draw(4, seed=2))
     x, w, b = (Tensor(v.data.astype(dtype), requires_grad=True) for v, dtype in zip(values, dtypes, strict=True))
+    np.testing.assert_allclose(ops.linear(x, w).data, x.data @ w.data.T, rtol=1e-6)
     y, formula = ops.linear(x, w, b), x @ w.T + b
     assert y.dtype == formula.dtype
     np.testing.assert_allclose(y.data, formula.data, rtol=1e-6)
@@ -182,6 +199,7 @@ def test_one_hot():
         (lambda x: ops.max_pool2d(x, 0), ValueError, "from 1 up"),
         (lambda x: x @ 2.0, ValueError, "at least 1 dimension"),
         (lambda x: x @ Tensor(2.0), ValueError, "at least 1 dimension"),
+        (lambda x: Tensor(2.0) @ x, ValueError, "at least 1 dimension"),
         (lambda x: x @ x, ValueError, r"matmul of \(3, 4\) and \(3, 4\): the inner lengths 4 and 3 differ"),
         (lambda x: x @ x[0, :3], ValueError, r"matmul of \(3, 4\) and \(3,\): the inner lengths 4 and 3 differ"),
         (lambda x: x[0] @ x[0, :3], ValueError, r"matmul of \(4,\) and \(3,\): the inner lengths 4 and 3 differ"),

@@ -65,3 +65,37 @@ def test_of_no_elements_softmax_is_empty_and_logsumexp_is_minus_infinity() -> No
             assert y.data.ravel().tolist() == wanted
             assert grad(y.sum(), x)[0].shape == (2, 0)
     assert Tensor(np.ones((0, 3), int)).softmax().dtype == np.float32
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize(
+    "index",
+    [[0, 0, 1], (slice(None), [2, 2]), ([0, 0], [1, 1]), (..., [1, -2]), (None, [1, 1]), ([[0, 0]], 1)],
+    ids=str,
+)
+def test_an_element_picked_twice_gets_both_gradients(index: Any, create_graph: bool) -> None:
+    x = Tensor(np.zeros((2, 3)), requires_grad=True)
+    y = x[index]
+    weights = np.arange(1.0, y.size + 1).reshape(y.shape)
+    wanted, places = np.zeros(6), np.arange(6).reshape(2, 3)[index]
+    for place, w in zip(places.ravel(), weights.ravel(), strict=True):
+        wanted[place] += w
+    (g,) = grad(y, x, weights, create_graph=create_graph)
+    assert g.data.ravel().tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i4", "u1", "?"])
+def test_moving_elements_changes_no_dtype(dtype: str) -> None:
+    x = Tensor(np.ones((2, 3), dtype))
+    for y in (
+        ops.pad(x, ((1, 0), (0, 2))),
+        ops.concatenate([x, x]),
+        ops.stack([x, x]),
+        *x.split(2, axis=1),
+        ops.windows(x, size=(1, 2), stride=(1, 1)),
+        ops.fold(ops.windows(x, size=(2, 1), stride=(1, 1)), size=(2, 1), stride=(1, 1), shape=(2, 3)),
+        x.broadcast_to((4, 2, 3)),
+        x[[0, 0]],
+        x.T.flatten().unsqueeze(0).squeeze().reshape(3, 2).swapaxes(0, 1),
+    ):
+        assert y.dtype == dtype

@@ -32,6 +32,8 @@ def test_every_knob_is_fully_described(name):
         ("epochs=7", 7),
         ("dropout=0", 0.0),
         ("momentum=0.99", 0.99),
+        ("nesterov=On", True),
+        ("nesterov=false", False),
     ],
 )
 def test_a_setting_is_parsed(assignment, value):
@@ -51,6 +53,7 @@ def test_a_setting_is_parsed(assignment, value):
         ("batch_size=2.5", "batch_size must be a whole number from 1"),
         ("hidden=8,0", "sizes of the hidden layers from 1 to 4096"),
         ("hidden=a", "sizes of the hidden layers"),
+        ("nesterov=maybe", "nesterov must be on or off; 'maybe' is not"),
         ("activation=rleu", "activation must be one of .*relu.*; 'rleu' is not"),
         ("learning_rate=1", "there is no hyperparameter 'learning_rate'.*They are optimizer, lr"),
         ("batchsize=1", "did you mean batch_size"),
@@ -75,6 +78,7 @@ def test_a_wrong_setting_names_what_is_allowed(assignment, message):
         {"hidden": (True,)},
         {"seed": -1},
         {"lr": math.inf},
+        {"nesterov": 1},
     ],
 )
 def test_a_value_of_a_wrong_kind_is_refused_from_python_too(change):

@@ -265,6 +265,35 @@ def test_the_gradient_is_clipped_to_its_norm_and_shown_as_it_was():
     assert [x.gradient_norm for x in layers] == [x.gradient_norm for x in unclipped]
 
 
+def test_the_gradient_is_clipped_by_value_and_then_by_norm():
+    session = small(optimizer="sgd", momentum=0.0, clip_value=1e-3)
+    before = weights_of(session)
+    session.step()
+    moves = np.concatenate([(a - b).ravel() for a, b in zip(weights_of(session), before, strict=True)])
+    assert np.abs(moves).max() == pytest.approx(0.05 * 1e-3, rel=1e-3)
+    assert np.unique(np.abs(moves).round(9)).size > 1  # what is smaller stays
+    both = small(optimizer="sgd", momentum=0.0, clip_value=1e-3, clip_norm=1e-4)
+    both.step()
+    moved = math.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(weights_of(both), before, strict=True)))
+    assert moved == pytest.approx(0.05 * 1e-4, rel=2e-2)
+
+
+def test_nesterov_looks_ahead_from_the_second_step_on_and_comes_and_goes_in_flight():
+    plain, ahead = (small(optimizer="sgd", momentum=0.5, nesterov=on) for on in (False, True))
+    before = weights_of(plain)
+    plain.step()
+    ahead.step()
+    for start, a, b in zip(before, weights_of(plain), weights_of(ahead), strict=True):
+        np.testing.assert_allclose(b - start, 1.5 * (a - start), rtol=1e-3, atol=1e-7)  # g + momentum · g
+    still = small(optimizer="sgd", momentum=0.0, nesterov=True)
+    assert still.step().loss == small(optimizer="sgd", momentum=0.0).step().loss
+    still.set(momentum=0.5)
+    assert still.optimizer.param_groups[0]["nesterov"] is True
+    still.set(nesterov=False)
+    assert still.optimizer.param_groups[0]["nesterov"] is False
+    still.step()
+
+
 @pytest.mark.parametrize("normalization", ["batch", "layer"])
 @pytest.mark.parametrize("batch_size", [1, 57])
 def test_normalisation_trains_whatever_the_batches_are_and_repeats(normalization, batch_size):
@@ -299,6 +328,51 @@ def test_penalties_shrink_the_weights_but_not_the_biases_and_stay_out_of_the_los
     expected = 5.0 * (np.sign(start) if penalty == "l1" else start)
     np.testing.assert_allclose(weight - plain_weight, expected, rtol=1e-3, atol=1e-6)
     np.testing.assert_array_equal(bias, plain_bias)
+
+
+def test_proximal_l1_ends_in_the_minimum_of_the_lasso_with_exact_zeros_where_the_penalty_has_none():
+    hp = Hyperparameters(hidden=(), optimizer="sgd", momentum=0.0, lr=0.1, l1=0.2, epochs=300, batch_size=1000)
+    slopes = {}
+    for mode in ("penalty", "proximal"):
+        session = Session(Experiment("diabetes", hp.replace(l1_mode=mode)))
+        while not session.finished:
+            session.next()
+        weight = next(session.model.parameters())
+        session.optimizer.zero_grad()
+        x, target = session.batches.arrays
+        session.loss(session.model(nn.Parameter(x)), target).backward()
+        slopes[mode] = weight.data, weight.grad.data
+    assert (slopes["penalty"][0] != 0).all()
+    w, g = slopes["proximal"]
+    assert 0.3 < (w == 0).mean() < 0.9
+    np.testing.assert_allclose(g[w != 0], -0.2 * np.sign(w[w != 0]), rtol=1e-4)  # the subgradient is 0 here
+    assert (np.abs(g[w == 0]) <= 0.2).all()  # and contains 0 here
+
+
+def test_the_proximal_step_is_the_learning_rate_times_lambda_after_the_optimisers():
+    free, held = (small(l1=value, l1_mode="proximal") for value in (0.0, 3.0))
+    free.step()
+    held.step()
+    for a, b in zip(weights_of(free), weights_of(held), strict=True):
+        shrunk = np.sign(a) * np.maximum(np.abs(a) - 0.05 * 3.0, 0) if a.ndim == 2 else a
+        np.testing.assert_allclose(b, shrunk, atol=1e-7)
+        assert ((b == 0) == (shrunk == 0)).all()
+
+
+def test_each_group_of_a_recipe_is_shrunk_at_its_own_learning_rate():
+    class Slow(Experiment):
+        dataset = "xor"
+
+        def optimizer(self, hp, parameters):
+            first, *others = parameters
+            return optim.SGD([{"params": [first], "lr": hp.lr / 10}, {"params": others}], lr=hp.lr)
+
+    runs = [Session(Slow(hyperparameters=Hyperparameters(lr=0.1, l1=l1, l1_mode="proximal"))) for l1 in (0.0, 0.1)]
+    for session in runs:
+        session.step()
+    free, held = (weights_of(session) for session in runs)
+    for i, threshold in ((0, 0.001), (2, 0.01)):
+        np.testing.assert_allclose(np.abs(free[i] - held[i]).max(), threshold, rtol=1e-3)
 
 
 # --- tasks

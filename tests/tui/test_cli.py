@@ -34,7 +34,7 @@ def nn_debug(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
 
 
 def test_run_trains_reports_and_exits_with_0():
-    done = nn_debug("run", "--data", "xor", "--epochs", "60")
+    done = nn_debug("run", "--data", "xor", "--epochs", "60", "--no-record")
     assert (done.returncode, done.stderr) == (0, "")
     assert "xor: 60 epochs, 780 steps" in done.stdout
     assert "Linear 2→8" in done.stdout
@@ -111,6 +111,10 @@ def test_run_exits_with_1_when_a_fault_was_found():
         (["run", "--set", "lr=-1"], "lr must be a number above 0 to 1000; '-1' is not"),
         (["run", "--set", "nonsense=1"], "there is no hyperparameter 'nonsense'"),
         (["run", "--set", "lr"], "write name=value"),
+        (["graph", "--depth", "-1"], "argument --depth: '-1' is no whole number from 0 up"),
+        (["graph", "--level", "all"], "argument --level: invalid choice: 'all'"),
+        (["graph", "-o", "net.gif"], "net.gif: a picture ends in .svg, .png or .pdf"),
+        (["graph", "-o", "nowhere/net.dot"], "nowhere/net.dot"),
         (["run", "--epochs", "0"], "epochs must be a whole number from 1"),
         (["--threads", "0"], "--threads must be at least 1"),
         (["--bogus"], "unrecognized arguments: --bogus"),

@@ -144,7 +144,7 @@ def _record(index: int, layer: _Layer, square: float, moved: list[tuple[Array, A
     output = layer.output if layer.output is not None and layer.output.size else None
     zero = saturated = math.nan
     if output is not None and layer.activation == "relu":
-        zero = 1.0 - np.count_nonzero(output) / output.size
+        zero = 1.0 - int(np.count_nonzero(output)) / output.size
     elif output is not None and layer.activation is not None:
         middle, reach = (0.5, 0.45) if layer.activation == "sigmoid" else (0.0, 0.9)
         saturated = int(np.count_nonzero(np.abs(output - middle) > reach)) / output.size

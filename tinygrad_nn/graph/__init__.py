@@ -8,6 +8,23 @@ render_graph(loss, "net.svg", gradients=True)
 
 from .build import graph
 from .data import Edge, Graph, GraphNode, Group
+from .draw import DrawingError, draw, render_graph
+from .levels import at_level
+from .picture import dot
+from .text import text
 from .trace import trace
 
-__all__ = ["Edge", "Graph", "GraphNode", "Group", "graph", "trace"]
+__all__ = [
+    "DrawingError",
+    "Edge",
+    "Graph",
+    "GraphNode",
+    "Group",
+    "at_level",
+    "dot",
+    "draw",
+    "graph",
+    "render_graph",
+    "text",
+    "trace",
+]

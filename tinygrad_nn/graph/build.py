@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import linecache
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from ..autodiff import _ordered, _seed, _walk
 from ..node import Array, Leaf, Node
 from ..tensor import Tensor
 from .data import Edge, Graph, GraphNode, Group, Kind
-from .trace import Call, Site, forwards, sites
+from .trace import Call, forwards, sites
 
 if TYPE_CHECKING:
     from ..nn import Module
@@ -37,7 +36,8 @@ def graph(
 
     `values` adds the range of each array and marks NaN and infinity. `gradients` adds the norm of each
     gradient of the first output, which must have a single element and a graph that is not freed (RuntimeError;
-    take the graph before `backward()`, or `retain_graph=True` there). Neither touches `.grad`.
+    take the graph before `backward()`, or `retain_graph=True` there). Neither touches `.grad`, but hooks on
+    tensors see that pass too.
     """
     if isinstance(outputs, Tensor):
         outputs = {"result": outputs}
@@ -48,15 +48,11 @@ def graph(
     build = _Build(_ordered(t.node for t in outputs.values() if t.node is not None)[::-1], model, names or {}, values)
     if gradients:
         first = next(iter(outputs.values()))
-        made = [node for node in build.operations if first.node is not None and node.order <= _order(first)]
-        targets = {*made, *(p for node in made for p in node.parents if isinstance(p, Leaf))}
+        targets: set[Node | Leaf] = set() if first.node is None else {first.node, *_ordered([first.node])}
+        targets |= {p for node in targets if isinstance(node, Node) for p in node.parents if isinstance(p, Leaf)}
         found = _walk([first], [_seed(first, None)], targets, retain_graph=True, create_graph=False)
         build.gradients = {id(node): _norm(g) for node, g in found.items()}
     return build.run(outputs)
-
-
-def _order(tensor: Tensor) -> float:
-    return tensor.node.order if isinstance(tensor.node, Node) else -math.inf
 
 
 def _norm(values: Any) -> float:
@@ -88,24 +84,19 @@ class _Build:
             self.names[id(tensor.data)] = name, "parameter" if tensor.requires_grad else "data"
 
     def run(self, outputs: Mapping[str, Tensor]) -> Graph:
-        for node in self.operations:
-            self._operation(node)
+        for operation in self.operations:
+            self._operation(operation)
         for name, tensor in outputs.items():
-            made = tensor.node if isinstance(tensor.node, Node) else None
-            source = self.ids[id(made)] if made else self._input(tensor.data, tensor.node, name, None)
-            node = self._node("result", name, tensor.data)
-            self.edges.append(Edge(source, node.id, shape=tensor.shape))
+            made = isinstance(tensor.node, Node)
+            source = self.ids[id(tensor.node)] if made else self._input(tensor.data, tensor.node, name, None)
+            result = self._node("result", name, tensor.data)
+            self.edges.append(Edge(source, result.id, shape=tensor.shape))
         built = Graph(tuple(self.nodes), tuple(self.edges), tuple(self.groups))
-        # An input belongs to the innermost module around all that use it.
-        nodes = [replace(n, group=built.common(self.homes[n.id])) if n.id in self.homes else n for n in self.nodes]
-        faulty = {n.id for n in nodes if n.fault}
-        return replace(
-            built,
-            nodes=tuple(
-                replace(n, first_fault=n.id in faulty and not any(e.source in faulty for e in built.inputs[n.id]))
-                for n in nodes
-            ),
-        )
+        faulty = {n.id for n in self.nodes if n.fault}
+        first_faults = {n for n in faulty if not any(edge.source in faulty for edge in built.inputs[n])}
+        homes = {n.id: n.group for n in self.nodes} | {n: _home(built, n, used) for n, used in self.homes.items()}
+        nodes = (replace(n, group=homes[n.id], first_fault=n.id in first_faults) for n in self.nodes)
+        return replace(built, nodes=tuple(nodes))
 
     # --- nodes
 
@@ -126,19 +117,29 @@ class _Build:
         backward = site is not None and site.backward
         described = sites.get(forward) if forward is not None else site  # the user wrote the forward operation
         group = self._group(described.call if described else None, backward)
+        variables = site.variables if site is not None else {}
         attributes: dict[str, str] = {}
-        sources: list[tuple[int, int, str, tuple[int, ...] | None]] = []
+        edges: list[tuple[int, int, str, tuple[int, ...] | None]] = []
+
+        def takes(array: Array | None, parent: Node | Leaf | None, position: int, name: str = "") -> None:
+            if isinstance(parent, Node):
+                source = self.ids[id(parent)]
+            elif (name or position) in variables:
+                called, call = variables[name or position]  # made in that call
+                source = self._input(array, parent, called, self._group(call, False))
+            else:
+                source = self._input(array, parent, "", group)
+            edges.append((source, position, name, None if array is None else array.shape))
+
         arrays = node.arrays if node.arrays is not None else [None] * len(node.parents)
         for i, (array, parent) in enumerate(zip(arrays, node.parents, strict=True)):
-            if isinstance(parent, Node):
-                sources.append((self.ids[id(parent)], i, "", None if array is None else array.shape))
-            elif isinstance(parent, Leaf) or (isinstance(array, np.ndarray) and array.ndim):
-                sources.append((self._input(array, parent, *_given(site, i), used=group), i, "", _shape(array)))
+            if parent is not None or (isinstance(array, np.ndarray) and array.ndim):
+                takes(array, parent, i)
             elif array is not None:
-                attributes[f"input {i}"] = f"{np.asarray(array).item():.6g}"
+                attributes[f"input {i}"] = _shown(array)
         for i, (name, value) in enumerate(node.attrs.items(), start=len(node.parents)):
             if isinstance(value, np.ndarray) and value.ndim:
-                sources.append((self._input(value, None, *_given(site, name), used=group), i, name, value.shape))
+                takes(value, None, i, name)
             else:
                 attributes[name] = _shown(value)
         made = self._node(
@@ -155,17 +156,10 @@ class _Build:
             gradient=self.gradients.get(id(node)),
         )
         self.ids[id(node)] = made.id
-        self.edges += [Edge(source, made.id, position, name, shape) for source, position, name, shape in sources]
+        self.edges += [Edge(source, made.id, position, name, shape) for source, position, name, shape in edges]
 
-    def _input(
-        self,
-        array: Array | None,
-        leaf: Node | Leaf | None,
-        called: str,
-        outside: Call | bool | None,
-        used: int | None = None,
-    ) -> int:
-        """The number of an array that no operation of the graph made. `outside` is True where nothing is known."""
+    def _input(self, array: Array | None, leaf: Node | Leaf | None, called: str, home: int | None) -> int:
+        """The number of an array that no operation of the graph made, used in the group `home`."""
         variable = leaf.variable() if isinstance(leaf, Leaf) else None
         if variable is not None:
             array = variable.data
@@ -180,7 +174,6 @@ class _Build:
             self.kept.append(array)
             self.homes[node.id] = []
         number = self.ids[key]
-        home = used if outside is True else self._group(outside or None, False)
         if home is None or not self.groups[home].backward or not self.homes[number]:
             self.homes[number].append(home)  # the backward pass uses what is the forward pass's
         return number
@@ -192,39 +185,32 @@ class _Build:
         if call is None:
             if not backward:
                 return None
-            return self._known(("backward",), lambda: Group(0, None, "", "backward pass", backward=True))
+            return self._known("backward", Group(0, None, "", "backward pass", backward=True))
         key = (call, backward)
         if key in self.group_ids:
             return self.group_ids[key]
         parent = self._group(call.outer, backward)
-        outer = call.outer.name if call.outer else ""
-        root = call
-        while root.outer is not None:
-            root = root.outer
-        modules = dict(root.module().named_modules()) if root.module() is not None else {}  # type: ignore[union-attr]
-        # Containers that only hold modules, such as a ModuleList, are never called and still group them.
-        inside = call.name.removeprefix(f"{outer}.") if outer else call.name
-        for i in range(1, inside.count(".") + 1):
-            path = ".".join([*([outer] if outer else []), *inside.split(".")[:i]])
-            if path in modules:
-                kind = type(modules[path]).__name__
-                parent = self._known(
-                    (parent, path, backward), lambda p=parent, n=path, k=kind: Group(0, p, n, k, backward=backward)
-                )
+        for path, kind in call.containers:
+            parent = self._known((parent, path, backward), Group(0, parent, path, kind, backward=backward))
         module = call.module()
         counted = (id(module) if module is not None else call.name, backward)
         self.calls[counted] = number = self.calls.get(counted, 0) + 1
-        return self._known(
-            key,
-            lambda: Group(0, parent, call.name, call.kind, call.settings, number, backward=backward),
-        )
+        return self._known(key, Group(0, parent, call.name, call.kind, call.settings, number, backward=backward))
 
-    def _known(self, key: Any, make: Any) -> int:
+    def _known(self, key: Any, group: Group) -> int:
+        """The number of the group that is known by `key`; at first, `group` is."""
         if key not in self.group_ids:
-            group = replace(make(), id=len(self.groups))
-            self.groups.append(group)
-            self.group_ids[key] = group.id
+            self.group_ids[key] = len(self.groups)
+            self.groups.append(replace(group, id=len(self.groups)))
         return self.group_ids[key]
+
+
+def _home(graph: Graph, node: int, used: list[int | None]) -> int | None:
+    """The group of an input: the innermost around all that use it, for a parameter within the module that has it."""
+    if graph.node[node].kind in ("parameter", "buffer"):
+        owner = graph.node[node].name.rpartition(".")[0]
+        used = [group for group in used if any(graph.group[g].path == owner for g in graph.around(group))] or used
+    return graph.common(used)
 
 
 def _roots(operations: Iterable[Node]) -> list[Module]:
@@ -240,18 +226,10 @@ def _roots(operations: Iterable[Node]) -> list[Module]:
     return list(roots.values())
 
 
-def _given(site: Site | None, key: int | str) -> tuple[str, Call | bool | None]:
-    return site.variables.get(key, ("", True)) if site else ("", True)
-
-
-def _shape(array: Array | None) -> tuple[int, ...] | None:
-    return None if array is None else array.shape
-
-
 def _shown(value: Any) -> str:
-    if isinstance(value, float | np.floating | np.ndarray):
-        return f"{float(value):.6g}"
-    return str(value)
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.item()
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _values(array: Array) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -36,6 +37,7 @@ class GraphNode:
     fault: str = ""  # "NaN", "infinity" or both
     first_fault: bool = False  # it has a fault, and nothing that goes into it has
     gradient: float | None = None  # the norm of the loss's gradient with respect to it
+    gradient_last: float | None = None  # of the last, if it stands for several
     parameters: int = 0  # how many numbers are learnt
     nbytes: int = 0
     count: int = 1  # how many equal ones it stands for
@@ -129,7 +131,7 @@ class Graph:
     def to_json(self, indent: int | None = None) -> str:
         """As JSON text, fields at their defaults left out; `from_json` reads it."""
         parts = {part: [_sparse(record) for record in getattr(self, part)] for part in ("nodes", "edges", "groups")}
-        return json.dumps({"version": 1, **parts}, indent=indent, ensure_ascii=False)
+        return json.dumps({"version": 1, **parts}, indent=indent, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Graph:
@@ -138,9 +140,11 @@ class Graph:
             read = json.loads(text)
             if read["version"] != 1:
                 raise ValueError(f"this is a graph of version {read['version']}, and version 1 is what is read here")
-            nodes = tuple(replace(node, shape=_shape(node)) for node in (GraphNode(**n) for n in read["nodes"]))
-            edges = tuple(replace(edge, shape=_shape(edge)) for edge in (Edge(**e) for e in read["edges"]))
-            return cls(nodes, edges, tuple(Group(**g) for g in read["groups"]))
+            return cls(
+                tuple(GraphNode(**_restored(node)) for node in read["nodes"]),
+                tuple(Edge(**_restored(edge)) for edge in read["edges"]),
+                tuple(Group(**group) for group in read["groups"]),
+            )
         except (KeyError, TypeError) as error:
             raise ValueError(f"this JSON is no graph: {error!r}") from None
 
@@ -155,17 +159,19 @@ class Graph:
         return svg_or_none(self)
 
 
-def _shape(record: GraphNode | Edge) -> tuple[int, ...] | None:
-    return None if record.shape is None else tuple(record.shape)
-
-
 def _sparse(record: GraphNode | Edge | Group) -> dict[str, Any]:
-    kept = {}
-    for name, value in asdict(record).items():
-        default = record.__dataclass_fields__[name]
-        if value != default.default and not (name == "attributes" and not value):
-            kept[name] = value
-    return kept
+    """A record's fields, without those at their defaults; JSON has no NaN and no infinity, they are words there."""
+    sparse = {}
+    for field_ in fields(record):
+        value = getattr(record, field_.name)
+        if value != ({} if field_.name == "attributes" else field_.default):
+            sparse[field_.name] = str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    return sparse
+
+
+def _restored(record: dict[str, Any]) -> dict[str, Any]:
+    makes: dict[str, Callable[[Any], Any]] = {"shape": tuple, "gradient": float, "gradient_last": float}
+    return {name: makes.get(name, lambda same: same)(value) for name, value in record.items()}
 
 
 def sized(nbytes: int) -> str:

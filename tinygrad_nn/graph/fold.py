@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,7 +41,7 @@ class _Folding:
         self.gone: set[int] = set()
         self.groups = dict(graph.group)
         self.group_of = {node.id: node.group for node in graph.nodes}
-        self.ends: dict[int, int] = {}  # from a node of the last part to the one of the first that stands for it
+        self.ends: dict[int, int] = {}  # from an operation of a later part to that of the first
         self.children: dict[int | None, list[int]] = defaultdict(list)
         self.members: dict[int | None, list[int]] = defaultdict(list)
         for group in graph.groups:
@@ -53,9 +53,8 @@ class _Folding:
     def fold_within(self, group: int | None) -> None:
         items = self.items(group)
         self.fold_items(group, items)
-        gone = self.gone
         for item in items:
-            if item.group is not None and item.operations[0] not in gone:
+            if item.group is not None and item.operations[0] not in self.gone:
                 self.fold_within(item.group)
 
     def items(self, group: int | None) -> list[_Item]:
@@ -85,57 +84,59 @@ class _Folding:
         taken = np.zeros(len(items), bool)
         for start, period, count in self.candidates(items):
             parts = [items[start + i * period : start + (i + 1) * period] for i in range(count)]
-            if not taken[start : start + period * count].any() and self.chained(parts):
+            if taken[start : start + period * count].any():
+                continue
+            own = self.chained(parts)
+            if own is not None:
                 taken[start : start + period * count] = True
-                self.replace_by_first(parent, parts)
+                inner = self.replace_by_first(parent, parts, own)
+                if period > 1:
+                    self.fold_items(inner, parts[0])
 
-    def candidates(self, items: Sequence[_Item]) -> Iterator[tuple[int, int, int]]:
-        """(start, period, count) of what repeats by its signatures, the longest first, the shortest period first."""
+    def candidates(self, items: Sequence[_Item]) -> list[tuple[int, int, int]]:
+        """(start, period, count) of what repeats by its signatures, the longest first."""
         signatures = np.array([item.signature for item in items], np.int64)
+        runs: list[tuple[int, int, int]] = []  # (period, begin, end) of what equals what is a period later
         found = []
         for period in range(1, len(items) // FEWEST + 1):
-            same = np.concatenate([[False], signatures[period:] == signatures[:-period], [False]])
-            begins, ends = (np.flatnonzero(step) for step in (same[1:] & ~same[:-1], ~same[1:] & same[:-1]))
-            for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
-                for shift in range(min(period, end - begin)):
-                    count = (end - begin - shift) // period + 1
-                    if count >= FEWEST:
-                        learns = self.learns(items[begin + shift])
-                        found.append((-period * count, period, not learns, shift, begin + shift, count))
-        for _, period, _, _, start, count in sorted(found):
-            yield start, period, count
+            same = np.zeros(len(items) - period + 2, bool)
+            same[1:-1] = signatures[period:] == signatures[:-period]
+            begins, ends = np.flatnonzero(same[1:] & ~same[:-1]), np.flatnonzero(~same[1:] & same[:-1])
+            long = ends - begins >= (FEWEST - 1) * period
+            for begin, end in zip(begins[long].tolist(), ends[long].tolist(), strict=True):
+                if any(period % p == 0 and b <= begin and end + period <= e + p for p, b, e in runs):
+                    continue  # the same again, two at a time
+                runs.append((period, begin, end))
+                count = (end - begin) // period + 1
+                for start in range(begin, begin + (end - begin) % period + 1):
+                    found.append((-period * count, period, not self.learns(items[start]), start, count))
+        return [(start, period, count) for _, period, _, start, count in sorted(found)]
 
     def learns(self, item: _Item) -> bool:
-        """Whether a part that begins here begins with a layer, as people tell: (Linear, ReLU), not (ReLU, Linear)."""
+        """Whether an item has parameters: a part begins with a layer, (Linear, ReLU) and not (ReLU, Linear)."""
         graph = self.graph
         return any(graph.node[e.source].kind == "parameter" for o in item.operations for e in graph.inputs[o])
 
-    def chained(self, parts: Sequence[Sequence[_Item]]) -> bool:
-        """Whether each part is wired like the others, and only the last is used further on."""
+    def chained(self, parts: Sequence[Sequence[_Item]]) -> set[int] | None:
+        """The inputs that are the first part's own, if each part is wired like the others; else None.
+
+        Only the last part may be used further on.
+        """
+        uses = self.graph.uses
         numbers = [[o for item in part for o in item.operations] for part in parts]
         at = [{number: i for i, number in enumerate(part)} for part in numbers]
         owner = {number: i for i, part in enumerate(numbers) for number in part}
-        wired = [[self.wires(number, i, at, owner) for number in part] for i, part in enumerate(numbers)]
-        if any(w != wired[1] for w in wired[2:]):
-            return False
-        if len({len(w) for w in wired}) > 1:
-            return False
-        links = 0
-        for first, second in zip(wired[0], wired[1], strict=True):
-            if len(first) != len(second):
-                return False
-            for a, b in zip(first, second, strict=True):
-                links += b[1] == "before"
-                if a != b and not (b[1] == "before" and a[1] == "outside"):
-                    return False
-        if not links:
-            return False
-        return all(
-            owner.get(edge.target) in (i, i + 1)
-            for i, part in enumerate(numbers[:-1])
-            for number in part
-            for edge in self.graph.uses[number]
-        )
+        wired = [[wire for n in part for wire in self.wires(n, i, at, owner)] for i, part in enumerate(numbers)]
+        if any(w != wired[1] for w in wired[2:]) or len(wired[0]) != len(wired[1]):
+            return None
+        pairs = list(zip(wired[0], wired[1], strict=True))
+        links = [b for _, b in pairs if b[1] == "before"]
+        if not links or any(a != b for a, b in pairs if b[1] != "before" or a[:1] != b[:1] or a[1] == "inside"):
+            return None
+        if any(owner.get(e.target) not in (i, i + 1) for i, p in enumerate(numbers[:-1]) for n in p for e in uses[n]):
+            return None
+        edges = [edge for number in numbers[0] for edge in self.graph.inputs[number]]
+        return {edge.source for edge, (a, b) in zip(edges, pairs, strict=True) if a == b and a[1] == "own"}
 
     def wires(self, number: int, i: int, at: list[dict[int, int]], owner: dict[int, int]) -> list[tuple[Any, ...]]:
         """What goes into an operation of part `i`, told without saying which part it is."""
@@ -154,48 +155,64 @@ class _Folding:
                 found.append((edge.position, "outside", edge.source))
         return found
 
-    def replace_by_first(self, parent: int | None, parts: Sequence[Sequence[_Item]]) -> None:
-        new = max(self.groups, default=-1) + 1
+    def replace_by_first(self, parent: int | None, parts: Sequence[Sequence[_Item]], own: set[int]) -> int:
+        """Let the first of `parts` stand for all; the group that has the count."""
         first = [o for item in parts[0] for o in item.operations]
-        own = [item.group for item in parts[0] if item.group is not None]
-        backward = self.graph.node[first[0]].backward
-        if len(parts[0]) == 1 and own:  # one module, repeated: the count is its own
-            self.groups[own[0]] = replace(self.groups[own[0]], count=len(parts))
-        else:
-            path = self.graph.group[parent].path if parent is not None else ""
-            self.groups[new] = Group(new, parent, path, count=len(parts), backward=backward)
-            for group in own:
-                self.groups[group] = replace(self.groups[group], parent=new)
-            for item in parts[0]:
-                if item.group is None:
-                    self.group_of[item.operations[0]] = new
         for part in parts[1:]:
             later = [o for item in part for o in item.operations]
             self.gone.update(later)
             self.ends.update(zip(later, first, strict=True))
+        module = parts[0][0].group
+        if len(parts[0]) == 1 and module is not None:  # one module, repeated: the count is its own
+            self.groups[module] = replace(self.groups[module], count=len(parts))
+            return module
+        new = max(self.groups, default=-1) + 1
+        path = self.graph.group[parent].path if parent in self.graph.group else ""
+        backward = self.graph.node[first[0]].backward
+        self.groups[new] = Group(new, parent, path, count=len(parts), backward=backward)
+        for item in parts[0]:
+            if item.group is None:
+                self.group_of[item.operations[0]] = new
+            else:
+                self.groups[item.group] = replace(self.groups[item.group], parent=new)
+        self.group_of |= {number: new for number in own if self.group_of[number] == parent}
+        return new
 
     # --- the graph that is left
 
     def result(self) -> Graph:
         graph = self.graph
-        used_by = {n.id: {e.target for e in graph.uses[n.id]} for n in graph.nodes}
-        gone = self.gone | {n for n, users in used_by.items() if users and users <= self.gone and n not in self.ends}
-        nodes = tuple(self.counted(n) for n in graph.nodes if n.id not in gone)
+        users = {
+            n.id: {e.target for e in graph.uses[n.id]} for n in graph.nodes if n.kind not in ("operation", "result")
+        }
+        gone = self.gone | {number for number, by in users.items() if by and by <= self.gone}
+        last = {self.first(number): number for number in sorted(self.ends)}
+        nodes = tuple(self.counted(n, last.get(n.id)) for n in graph.nodes if n.id not in gone)
         edges: dict[tuple[int, int, int], Edge] = {}
         for edge in graph.edges:
-            if edge.target not in self.gone:  # what the last part gives, the first gives in its stead
-                source = self.ends.get(edge.source, edge.source)
+            if edge.target not in gone:
+                source = self.first(edge.source)  # what the last part gives, the first gives in its stead
                 edges.setdefault((source, edge.target, edge.position), replace(edge, source=source))
-        kept: set[int] = set()
+        used: set[int] = set()
         for node in nodes:
             group = node.group
-            while group is not None and group not in kept:
-                kept.add(group)
+            while group is not None and group not in used:
+                used.add(group)
                 group = self.groups[group].parent
-        return Graph(nodes, tuple(edges.values()), tuple(g for g in self.groups.values() if g.id in kept))
+        return Graph(nodes, tuple(edges.values()), tuple(g for g in self.groups.values() if g.id in used))
 
-    def counted(self, node: GraphNode) -> GraphNode:
-        group = self.group_of[node.id]
-        if node.kind != "operation" and node.group is None:
-            return node
-        return replace(node, group=group)
+    def first(self, number: int) -> int:
+        """The operation that is drawn for one that is not, or itself."""
+        while number in self.ends:
+            number = self.ends[number]
+        return number
+
+    def counted(self, node: GraphNode, last: int | None) -> GraphNode:
+        """A node where it is now, with its count, and the gradient of the last that it stands for."""
+        group, count = self.group_of[node.id], 1
+        around = group
+        while around is not None:
+            count *= self.groups[around].count
+            around = self.groups[around].parent
+        gradient = self.graph.node[last].gradient if last is not None else None
+        return replace(node, group=group, count=count, gradient_last=gradient)

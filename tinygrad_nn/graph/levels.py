@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Set
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from .data import Edge, Graph, GraphNode, Group
 from .fold import fold
@@ -31,62 +31,49 @@ def at_level(graph: Graph, level: Level | None = None, depth: int | None = None,
     graph = fold(graph) if folded else graph
     if level is None:
         return _readable(graph, depth)
+    shut = {g.id for g in graph.groups if depth is not None and nesting(graph, g.id) > depth}
     if level == "modules":
-        return collapse(graph, lambda g: _depth(graph, g, depth) or not _holds_modules(graph)[g.id])
-    if depth is not None:
-        graph = collapse(graph, lambda g: _depth(graph, g, depth))
+        around = {a for g in graph.groups if g.kind for a in graph.around(g.id)[:-1]}
+        shut |= {g.id for g in graph.groups if g.kind and g.id not in around}
+    if shut:
+        graph = collapse(graph, shut)
     return with_arrays(graph) if level == "arrays" else graph
 
 
 def _readable(graph: Graph, depth: int | None) -> Graph:
     shown = at_level(graph, "operations", depth, folded=False)
-    deepest = max((len(graph.around(g.id)) for g in graph.groups), default=0) if depth is None else depth
+    deepest = max((nesting(graph, g.id) for g in graph.groups), default=0) if depth is None else depth
     while len(shown.nodes) > READABLE and deepest >= 0:
         shown = at_level(graph, "modules", deepest, folded=False)
         deepest -= 1
     return shown
 
 
-def _depth(graph: Graph, group: Group, depth: int | None) -> bool:
-    return depth is not None and len(graph.around(group.id)) > depth
+def nesting(graph: Graph, group: int | None) -> int:
+    """How many modules deep a group is, itself counted."""
+    return sum(bool(graph.group[g].kind) for g in graph.around(group))
 
 
-def _holds_modules(graph: Graph) -> dict[int, bool]:
-    holds = dict.fromkeys(graph.group, False)
-    for group in graph.groups:
-        if group.parent is not None:
-            holds[group.parent] = True
-    return holds
-
-
-def collapse(graph: Graph, closed: Callable[[Group], bool]) -> Graph:
-    """Each outermost group that is `closed` becomes a node of kind "module"; parameters disappear into modules."""
-    shut = {g.id for g in graph.groups if closed(g)}
+def collapse(graph: Graph, shut: Set[int]) -> Graph:
+    """Each outermost group of `shut` becomes a node of kind "module", and its parameters part of that."""
     into = {g.id: next((a for a in graph.around(g.id) if a in shut), None) for g in graph.groups}
     members: dict[int, list[GraphNode]] = defaultdict(list)
     for node in graph.nodes:
         group = None if node.group is None else into[node.group]
         if group is not None:
             members[group].append(node)
-    first = {nodes[0].id: group for group, nodes in members.items()}
-    new = {group: graph.nodes[-1].id + 1 + i for i, group in enumerate(members)} if members else {}
-    place = {node.id: new[group] for group, nodes in members.items() for node in nodes}
-    nodes: list[GraphNode] = []
-    for node in graph.nodes:
-        if node.id in first:
-            group = first[node.id]
-            nodes.append(_module(graph, graph.group[group], members[group], new[group]))
-        if node.id not in place:
-            nodes.append(node)
-    edges: dict[tuple[int, int, tuple[int, ...] | None], Edge] = {}
+    unused = 1 + max((node.id for node in graph.nodes), default=0)
+    modules = {group: _module(graph, graph.group[group], inside, unused + group) for group, inside in members.items()}
+    at = {node.id: modules[group].id for group, inside in members.items() for node in inside}
+    first = {inside[0].id: modules[group] for group, inside in members.items()}
+    nodes = [first.get(node.id, node) for node in graph.nodes if node.id in first or node.id not in at]
+    edges: dict[tuple[Any, ...], Edge] = {}
     for edge in graph.edges:
-        source, target = place.get(edge.source, edge.source), place.get(edge.target, edge.target)
-        if source != target:
-            moved = replace(edge, source=source, target=target)
-            at = (source, target, edge.shape) if target in new.values() else (source, target, edge.position)
-            edges.setdefault(at, moved)  # type: ignore[arg-type]
-    kept = tuple(g for g in graph.groups if into[g.id] is None)
-    return Graph(_in_order(nodes, edges.values()), tuple(edges.values()), kept)
+        source, target = at.get(edge.source, edge.source), at.get(edge.target, edge.target)
+        if source != target:  # a module takes an array once, however many of its operations use it
+            key = (source, target, edge.shape if edge.target in at else edge.position)
+            edges.setdefault(key, replace(edge, source=source, target=target))
+    return Graph(tuple(nodes), tuple(edges.values()), tuple(g for g in graph.groups if into[g.id] is None))
 
 
 def _module(graph: Graph, group: Group, members: list[GraphNode], number: int) -> GraphNode:
@@ -108,17 +95,13 @@ def _module(graph: Graph, group: Group, members: list[GraphNode], number: int) -
         fault=next((n.fault for n in operations if n.fault), ""),
         first_fault=any(n.first_fault for n in members),
         parameters=learnt,
-        count=group.count,
+        count=math.prod(graph.group[g].count for g in graph.around(group.id)),
     )
 
 
 def _repeats(graph: Graph, inner: int | None, outer: Group) -> int:
     """How often what is in `inner` is repeated within `outer`."""
     return math.prod(graph.group[g].count for g in graph.around(inner) if outer.id in graph.around(g))
-
-
-def _in_order(nodes: list[GraphNode], edges: object) -> tuple[GraphNode, ...]:
-    return tuple(nodes)
 
 
 def with_arrays(graph: Graph) -> Graph:
@@ -130,9 +113,9 @@ def with_arrays(graph: Graph) -> Graph:
     for node in graph.nodes:
         nodes.append(node)
         used = [e for e in graph.uses[node.id] if graph.node[e.target].kind != "result"]
-        if node.kind == "operation" and used:
+        if node.kind in ("operation", "module") and used:
             kept = replace(
-                node, id=number, kind="array", name="", attributes={}, derives=None, count=1, first_fault=False
+                node, id=number, kind="array", name="", attributes={}, derives=None, first_fault=False, parameters=0
             )
             nodes.append(kept)
             edges.append(Edge(node.id, number, shape=node.shape))

@@ -26,13 +26,18 @@ WALK = autodiff._walk.__code__
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One call of a module. `name` is its path from the outermost module, "" for that one itself."""
+    """One call of a module. `name` is its path from the outermost module, "" for that one itself.
+
+    `containers` has the paths and kinds of modules between it and the call around it, which only hold it,
+    as a ModuleList does.
+    """
 
     name: str
     module: weakref.ref[Module]
     kind: str
     settings: str
     outer: Call | None
+    containers: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +79,9 @@ class trace:  # noqa: N801 - named like detect_anomaly
         self._calls: list[tuple[FrameType, Call]] = []
         self._walk: FrameType | None = None
         self._derived: list[Node] = []  # operations of the backward pass, before it says what they derive
-        self._names: dict[int, tuple[Any, dict[int, str]]] = {}  # the paths of the modules in an outermost one
+        self._made: dict[int, tuple[Any, tuple[str, Call | None]]] = {}  # arrays made of data alone
+        # Of an outermost module: itself, the paths of those in it, and their kinds.
+        self._modules: dict[int, tuple[Any, dict[int, str], dict[str, str]]] = {}
 
     def __enter__(self) -> trace:
         self._before.append((mode.watch, mode.watch_gradient, sys._getframe(1)))
@@ -90,8 +97,6 @@ class trace:  # noqa: N801 - named like detect_anomaly
         if watch is not None:
             watch(primitive, arrays, attrs, out)
         node = out.node
-        if not isinstance(node, Node):
-            return
         user = outside = walk = None
         forward: list[FrameType] = []  # innermost first
         for frame in stack(sys._getframe(1), until):
@@ -104,15 +109,20 @@ class trace:  # noqa: N801 - named like detect_anomaly
                 outside = frame
             if user is None and not own(frame):
                 user = frame
-        if walk is not None:
+        if walk is not None and isinstance(node, Node):
             if walk is not self._walk:
                 self._walk = walk
                 self._derived.clear()
             self._derived.append(node)
         self._enter_calls(forward)
         looked = [frame for frame in (*forward, outside) if frame is not None]
+        if not isinstance(node, Node):  # what is made of data alone is data, under a name that says how
+            of = next((v for a in arrays if isinstance(a, np.ndarray) and (v := self._variable(a, looked))), None)
+            if of is not None:
+                self._made[id(out.data)] = out.data, (f"{primitive.name}({of[0]})", of[1])
+            return
         given: dict[int | str, Any] = {i: a for i, a in enumerate(arrays) if not isinstance(node.parents[i], Node)}
-        given |= attrs
+        given.update(attrs)
         sites[node] = Site(
             user.f_code.co_filename if user else "",
             user.f_lineno if user else 0,
@@ -137,21 +147,37 @@ class trace:  # noqa: N801 - named like detect_anomaly
                 self._calls.append(before[depth])
                 continue
             module = module_of(frame)
-            outermost = module_of(self._calls[0][0]) if self._calls else module
-            if id(outermost) not in self._names:
-                self._names[id(outermost)] = outermost, {id(m): name for name, m in outermost.named_modules()}
-            kind = type(module).__name__
-            name = self._names[id(outermost)][1].get(id(module), kind)
             outer = self._calls[-1][1] if self._calls else None
-            self._calls.append((frame, Call(name, weakref.ref(module), kind, module.extra_repr(), outer)))
+            outermost = module_of(self._calls[0][0]) if self._calls else module
+            if id(outermost) not in self._modules:
+                named = list(outermost.named_modules())
+                kinds = {name: type(m).__name__ for name, m in named}
+                self._modules[id(outermost)] = outermost, {id(m): name for name, m in named}, kinds
+            _, names, kinds = self._modules[id(outermost)]
+            kind = type(module).__name__
+            name = names.get(id(module), kind)
+            steps = name.split(".")
+            above = [".".join(steps[:i]) for i in range(1, len(steps))]
+            around = f"{outer.name if outer else ''}."
+            containers = tuple((n, kinds[n]) for n in above if n in kinds and not around.startswith(f"{n}."))
+            self._calls.append((frame, Call(name, weakref.ref(module), kind, module.extra_repr(), outer, containers)))
 
     def _variable(self, array: Any, looked: list[FrameType]) -> tuple[str, Call | None] | None:
-        """What the outermost frame that has `array` calls it, and the call outside of those that have it."""
+        """What `array` is called where it was made, and the call that it was made in.
+
+        An argument of a `forward` was made outside of it: look further out, as long as somebody has it.
+        """
+        if id(array) in self._made:
+            return self._made[id(array)][1]
         calls = [call for _, call in reversed(self._calls)]
         found = None
         for depth, frame in enumerate(looked):
             name = next((n for n, v in frame.f_locals.items() if v is array or getattr(v, "data", v) is array), None)
             if name is None:
                 break
-            found = name, calls[depth].outer if depth < len(calls) else None
+            if depth == len(calls):
+                return name, None
+            if name not in frame.f_code.co_varnames[: frame.f_code.co_argcount]:
+                return name, calls[depth]
+            found = name, calls[depth].outer
         return found

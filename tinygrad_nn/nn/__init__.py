@@ -22,7 +22,7 @@ from .losses import (
 from .model_summary import Summary, summary
 from .module import Module, Parameter, RemovableHandle
 from .normalization import BatchNorm1d, LayerNorm
-from .penalties import l1_penalty, l2_penalty, weights
+from .penalties import elastic_net_penalty, l1_penalty, l2_penalty, soft_threshold_, weights
 from .serialization import load, save
 
 __all__ = [
@@ -58,11 +58,13 @@ __all__ = [
     "Softplus",
     "Summary",
     "Tanh",
+    "elastic_net_penalty",
     "init",
     "l1_penalty",
     "l2_penalty",
     "load",
     "save",
+    "soft_threshold_",
     "summary",
     "weights",
 ]

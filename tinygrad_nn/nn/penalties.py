@@ -1,9 +1,15 @@
-"""Penalties on large weights, as terms to add to a loss: `loss + 1e-4 * l2_penalty(weights(model))`."""
+"""Penalties on large weights, as terms to add to a loss: `loss + 1e-4 * l2_penalty(weights(model))`.
+
+`soft_threshold_` is what replaces the L1 term where weights shall become exactly 0.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
+from ..node import note_write
 from ..tensor import Tensor
 from .module import Module, Parameter
 
@@ -18,7 +24,11 @@ def weights(module: Module) -> list[Parameter]:
 
 
 def l1_penalty(parameters: Iterable[Tensor]) -> Tensor:
-    """Σ |w| over all elements of all parameters, a scalar: it drives weights to exactly 0."""
+    """Σ |w| over all elements of all parameters, a scalar: the lasso's (Tibshirani 1996).
+
+    Its gradient is sign(w), and 0 at 0. It drives weights to 0, but a step of an optimiser leaves them
+    swinging about it within lr · λ: `soft_threshold_` makes them exactly 0.
+    """
     return sum((p.abs().sum() for p in parameters), Tensor(0.0))
 
 
@@ -29,3 +39,31 @@ def l2_penalty(parameters: Iterable[Tensor]) -> Tensor:
     SGD as `weight_decay=λ` in the optimiser.
     """
     return 0.5 * sum(((p * p).sum() for p in parameters), Tensor(0.0))
+
+
+def elastic_net_penalty(parameters: Iterable[Tensor], l1_ratio: float = 0.5) -> Tensor:
+    """l1_ratio · Σ |w| + (1 - l1_ratio) · Σ w² / 2 over all elements of all parameters, a scalar.
+
+    The mixture of both penalties (Zou & Hastie 2005), in scikit-learn's terms. ValueError: `l1_ratio` is
+    not in [0, 1].
+    """
+    if not 0 <= l1_ratio <= 1:
+        raise ValueError(f"l1_ratio must be in [0, 1], not {l1_ratio}")
+    parameters = list(parameters)
+    return l1_ratio * l1_penalty(parameters) + (1 - l1_ratio) * l2_penalty(parameters)
+
+
+def soft_threshold_(parameters: Iterable[Tensor], threshold: float) -> None:
+    """Move every weight towards 0 by `threshold`, in place; one that is no further from it becomes exactly 0.
+
+    w = sign(w) · max(|w| - threshold, 0), the proximal map of threshold · |w|. After each step of plain SGD,
+    with threshold lr · λ, it is iterative soft thresholding (ISTA: Daubechies, Defrise & De Mol 2004), which
+    minimises loss + λ · `l1_penalty`. After an optimiser that scales its steps, or adds them up by momentum,
+    the threshold has no part in that (as AdamW's decay has none), and λ means less. NaN stays NaN.
+    ValueError: `threshold` is negative or NaN.
+    """
+    if not threshold >= 0:
+        raise ValueError(f"threshold must be at least 0, not {threshold}")
+    for p in parameters:
+        p.data -= np.clip(p.data, -threshold, threshold)
+        note_write(p.data)

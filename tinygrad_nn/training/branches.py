@@ -94,7 +94,7 @@ class Branch:
         return f"{self.name}: {changed}" if changed else self.name
 
 
-def thin(branches: Sequence[Branch]) -> Snapshot | None:
+def thin(branches: Sequence[Branch]) -> tuple[Branch, Snapshot] | None:
     """Drop the snapshot that is missed least, the one with the nearest neighbours; None when none can go.
 
     A branch keeps its first and its newest.
@@ -106,4 +106,4 @@ def thin(branches: Sequence[Branch]) -> Snapshot | None:
             gap = kept[i + 1].step - kept[i - 1].step
             if best is None or gap < best[0]:
                 best = gap, branch, i
-    return best[1].snapshots.pop(best[2]) if best else None
+    return (best[1], best[1].snapshots.pop(best[2])) if best else None

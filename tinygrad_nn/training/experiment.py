@@ -136,7 +136,10 @@ class Experiment:
         lr, decay = hp.lr, hp.weight_decay
         match hp.optimizer:
             case "sgd":
-                return optim.SGD(parameters, lr, momentum=hp.momentum, weight_decay=decay)
+                sgd = optim.SGD(parameters, lr, momentum=hp.momentum, weight_decay=decay)
+                for group in sgd.param_groups:  # SGD() refuses it without momentum, which may come in flight
+                    group["nesterov"] = hp.nesterov
+                return sgd
             case "rmsprop":
                 return optim.RMSprop(parameters, lr, momentum=hp.momentum, weight_decay=decay)
             case "adagrad":

@@ -16,7 +16,8 @@ from ..data.names import unknown
 from ..nn.activations import ACTIVATIONS
 from ..nn.init import INITIALISERS
 
-Kind = Literal["number", "integer", "choice", "sizes"]
+Kind = Literal["number", "integer", "choice", "switch", "sizes"]
+SWITCH = {"on": True, "off": False, "true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Knob:
     """What is known of one hyperparameter besides its value.
 
     `low` and `high` bound it; `open_low` and `open_high` say that the bound itself is not allowed.
-    `in_flight` is True where a change applies from the next batch, False where it needs a new network.
+    `in_flight` is True where a change applies from the next batch, False where it needs a new run.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Knob:
         """The allowed values in words."""
         if self.kind == "choice":
             return "one of " + ", ".join(self.choices)
+        if self.kind == "switch":
+            return "on or off"
         if self.kind == "sizes":
             return "sizes of the hidden layers from 1 to 4096, such as 8,8, or none"
         noun = "a whole number" if self.kind == "integer" else "a number"
@@ -61,6 +64,8 @@ class Knob:
         try:
             if self.kind == "choice":
                 return self.check(text.lower())
+            if self.kind == "switch":
+                return self.check(SWITCH.get(text.lower(), text))
             if self.kind == "sizes":
                 bare = text.strip("()[] ").lower()
                 parts = [] if bare in ("", "none") else bare.rstrip(",").split(",")
@@ -73,6 +78,10 @@ class Knob:
         """The value in its own type, or `ValueError` naming what is allowed."""
         if self.kind == "choice":
             if value not in self.choices:
+                raise self.refuse(value)
+            return value
+        if self.kind == "switch":
+            if not isinstance(value, bool):
                 raise self.refuse(value)
             return value
         if self.kind == "sizes":
@@ -94,12 +103,16 @@ class Knob:
         """The value as it would be typed."""
         if self.kind == "sizes":
             return ",".join(map(str, value)) or "none"
+        if self.kind == "switch":
+            return "on" if value else "off"
         return f"{value:g}" if self.kind == "number" else str(value)
 
     def nudged(self, value: Any, direction: int) -> Any:
         """The next value up (`direction` 1) or down (-1), kept within the range: 1-2-5 steps for what spans decades."""
         if self.kind == "choice":
             return self.choices[(self.choices.index(value) + direction) % len(self.choices)]
+        if self.kind == "switch":
+            return not value
         if self.kind == "sizes":
             return value
         if self.kind == "integer":
@@ -169,8 +182,19 @@ class Hyperparameters:
         "schedule",
         "choice",
         "What becomes of the learning rate over the planned epochs, besides decay: it stays; it falls to 0 along "
-        "half a cosine (Loshchilov & Hutter 2017); or it is divided by ten after each third of the epochs.",
-        choices=("constant", "cosine", "step"),
+        "half a cosine (Loshchilov & Hutter 2017); it is divided by ten after each third of the epochs (step), or "
+        "whenever the validation loss has stopped getting better (plateau).",
+        choices=("constant", "cosine", "step", "plateau"),
+        in_flight=True,
+    )
+    plateau_patience: int = knob(
+        5,
+        "plateau",
+        "integer",
+        "How many epochs the plateau schedule bears without a better validation loss before it divides the learning "
+        "rate by ten.",
+        low=0,
+        high=1_000_000,
         in_flight=True,
     )
     warmup: int = knob(
@@ -191,6 +215,14 @@ class Hyperparameters:
         low=0,
         high=1,
         open_high=True,
+        in_flight=True,
+    )
+    nesterov: bool = knob(
+        False,
+        "Nesterov",
+        "switch",
+        "Whether SGD's momentum looks ahead: the gradient counts as if the step of the momentum had been made "
+        "(Nesterov 1983; Sutskever et al. 2013).",
         in_flight=True,
     )
     batch_size: int = knob(
@@ -235,6 +267,16 @@ class Hyperparameters:
         "number",
         "Shorten the gradient of all parameters together to this norm where it is longer (Pascanu et al. 2013); "
         "0 leaves it.",
+        low=0,
+        high=1_000_000,
+        in_flight=True,
+    )
+    clip_value: float = knob(
+        0.0,
+        "clip value",
+        "number",
+        "Limit each element of the gradient to this size, whatever the others are (Mikolov 2012), before clipping by "
+        "norm; 0 leaves it.",
         low=0,
         high=1_000_000,
         in_flight=True,
@@ -291,16 +333,28 @@ class Hyperparameters:
         0.0,
         "L1",
         "number",
-        "Weight of the penalty Σ|w|, which drives weights to zero.",
+        "Weight λ of the penalty Σ|w| on the weights (not the biases), which drives them to zero. Together with L2 it "
+        "is the elastic net.",
         low=0,
         high=1000,
+        in_flight=True,
+    )
+    l1_mode: str = knob(
+        "penalty",
+        "L1 mode",
+        "choice",
+        "How L1 acts: as a penalty in the loss, whose gradient leaves weights close to zero; or proximal, every weight "
+        "moved towards zero by λ times the learning rate after each step, which makes zeros exact (Daubechies et al. "
+        "2004); with momentum or Adam that takes a λ about ten times as large.",
+        choices=("penalty", "proximal"),
         in_flight=True,
     )
     l2: float = knob(
         0.0,
         "L2",
         "number",
-        "Weight of the penalty Σw²/2, which keeps weights small.",
+        "Weight of the penalty Σw²/2 on the weights (not the biases), which keeps them small. Together with L1 it is "
+        "the elastic net.",
         low=0,
         high=1000,
         in_flight=True,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ..anomaly import AnomalyError, detect_anomaly
 from ..diagnosis import Change, EpochRecord, Finding, StepRecord, diagnose
@@ -67,6 +67,28 @@ class Session(Trainer):
         self._applied = 0  # how many of the branch's changes are in force
         super().__init__(experiment, hyperparameters or experiment.hyperparameters)
         self._open("main", {}, [])
+
+    @classmethod
+    def resumed(
+        cls,
+        experiment: Experiment,
+        branches: Sequence[Branch],
+        current: int = 0,
+        *,
+        budget: int = BUDGET,
+        listeners: Sequence[Listener] = (),
+    ) -> Session:
+        """A session that goes on with branches of an earlier one, where number `current` of them had got to.
+
+        `repeatable` is False where the experiment does not begin as it did then.
+        """
+        session = cls(experiment, branches[0].hyperparameters, budget=budget)
+        session.repeatable = _alike(session.history[0], branches[0].history[0])
+        session.listeners = list(listeners)
+        session._branches = list(branches)
+        session._held = sum(snapshot.nbytes for branch in branches for snapshot in branch.snapshots)
+        session.checkout(branches[current])
+        return session
 
     # --- what a debugger asks
 
@@ -246,6 +268,9 @@ class Session(Trainer):
                     f"there is no branch {branch!r}: there are {', '.join(b.name for b in self._branches)}"
                 )
             branch = found
+        last = len(branch.history) - 1
+        if epoch is None and last and not math.isfinite(branch.history[last].train_loss):
+            epoch = last - 1  # before the fault
         step = branch.frontier if epoch is None else branch.step_of(epoch)
         self.branch = branch
         self._go(step)
@@ -310,8 +335,7 @@ class Session(Trainer):
         known = self.branch.history
         if record.epoch < len(known):  # it has been here before
             before = known[record.epoch]
-            if repr((record.train_loss, record.val_loss)) != repr((before.train_loss, before.val_loss)):
-                self.repeatable = False
+            self.repeatable = self.repeatable and _alike(record, before)
             super()._close(before)
             return
         super()._close(record)
@@ -326,7 +350,9 @@ class Session(Trainer):
         self.branch.snapshots.append(snapshot)
         self._held += snapshot.nbytes
         while self._held > self.budget and (dropped := thin(self._branches)) is not None:
-            self._held -= dropped.nbytes
+            self._held -= dropped[1].nbytes
+            for listener in self.listeners:
+                listener.dropped(*dropped)
         return snapshot
 
     def _go(self, step: int) -> None:
@@ -370,11 +396,21 @@ class Session(Trainer):
         return f"no operation made it from finite numbers: the update of step {bad - 1} did, by its size"
 
 
-class Listener:
+def _alike(a: EpochRecord, b: EpochRecord) -> bool:
+    """Whether two records are of the same numbers; NaN is NaN."""
+    return repr((a.train_loss, a.val_loss)) == repr((b.train_loss, b.val_loss))
+
+
+class Listener(Protocol):
     """Told of what is new in a session, as it happens: to record it, say."""
+
+    error: str  # why it listens no more; empty while all is well
 
     def branched(self, session: Session, branch: Branch) -> None:
         """A branch was made; the session is on it."""
 
     def epoch_ended(self, session: Session, record: EpochRecord, snapshot: Snapshot | None) -> None:
-        """An epoch has ended that was never run before."""
+        """An epoch has ended that was never run before; no snapshot where it ended in a fault."""
+
+    def dropped(self, branch: Branch, snapshot: Snapshot) -> None:
+        """A snapshot was given up to stay within the budget."""

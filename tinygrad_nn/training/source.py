@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from .experiment import Experiment
 from .files import ExperimentError, experiment_on, load_experiment
@@ -36,6 +38,12 @@ class Source:
             raise ExperimentError(f"{error.filename}: {error.strerror or error}") from None
         except (ValueError, ImportError) as error:
             raise ExperimentError(str(error)) from None
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Source:
+        """From what `dataclasses.asdict` and JSON have made of one."""
+        known: dict[str, Any] = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        return cls(**{**known, **{name: tuple(v) for name, v in known.items() if isinstance(v, list)}})
 
     def absolute(self) -> Source:
         """The same with paths that hold in any folder."""

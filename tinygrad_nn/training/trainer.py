@@ -19,11 +19,12 @@ from .. import nn, optim
 from ..autodiff import no_grad
 from ..data import Batches, Dataset, MinMaxScaler, StandardScaler, train_validation_split
 from ..diagnosis import EpochRecord, LayerRecord, Probe, StepRecord
-from ..nn.penalties import l1_penalty, l2_penalty, weights
+from ..nn.penalties import l1_penalty, l2_penalty, soft_threshold_, weights
 from ..node import Array, note_write
 from ..tensor import Tensor
 from .experiment import Experiment
 from .hyperparameters import Hyperparameters, named
+from .schedule import learning_rate
 
 EVALUATION_CHUNK = 1024
 FIRST_LOOK = 256  # examples on which the network is measured before its first step
@@ -122,13 +123,15 @@ class Trainer:
     @property
     def lr(self) -> float:
         """The learning rate of the next step."""
-        hp = self.hyperparameters
-        lr = hp.lr * (1 - hp.lr_decay) ** self.epoch
-        if hp.schedule == "cosine":
-            lr *= (1 + math.cos(math.pi * min(self.epoch / hp.epochs, 1))) / 2
-        elif hp.schedule == "step":
-            lr *= 0.1 ** min(3 * self.epoch // hp.epochs, 2)
-        return lr * min(1, (self.epoch + 1) / hp.warmup) if hp.warmup else lr
+        return learning_rate(self.hyperparameters, self.history)
+
+    def sample_loss(self) -> Tensor:
+        """The loss of the first examples of the training part, a batch of them, with the graph that leads to it.
+
+        Penalties are in it. Nothing is learnt, but it is a training pass: dropout draws, and batch statistics move.
+        """
+        x, target = (array[: self.hyperparameters.batch_size] for array in self.batches.arrays)
+        return self._penalised(self.loss(self.model(Tensor(x)), target))
 
     # --- a step
 
@@ -154,10 +157,10 @@ class Trainer:
         squares = self.probe.gradient_squares()
         if observe:
             self.probe.before_update()
-        if self.hyperparameters.clip_norm:
-            optim.clip_grad_norm_(self.parameters, self.hyperparameters.clip_norm)
         measured = perf_counter() - measured
+        self._clip()
         self.optimizer.step()
+        self._shrink()
         sums = self._sums
         sums.seconds += perf_counter() - began - measured
         self.steps += 1
@@ -180,7 +183,7 @@ class Trainer:
         old, self.hyperparameters = self.hyperparameters, new
         if new.optimizer != old.optimizer:
             self._set_optimizer(new)
-        for name in ("momentum", "weight_decay"):
+        for name in ("momentum", "nesterov", "weight_decay"):
             if getattr(new, name) != getattr(old, name):
                 for group in self.optimizer.param_groups:
                     if name in group:
@@ -217,11 +220,26 @@ class Trainer:
 
     def _penalised(self, loss: Tensor) -> Tensor:
         hp = self.hyperparameters
-        if hp.l1:
+        if hp.l1 and hp.l1_mode == "penalty":
             loss = loss + hp.l1 * l1_penalty(self._weights)
         if hp.l2:
             loss = loss + hp.l2 * l2_penalty(self._weights)
         return loss
+
+    def _clip(self) -> None:
+        hp = self.hyperparameters
+        if hp.clip_value:
+            optim.clip_grad_value_(self.parameters, hp.clip_value)
+        if hp.clip_norm:
+            optim.clip_grad_norm_(self.parameters, hp.clip_norm)
+
+    def _shrink(self) -> None:
+        """The proximal step of L1, for each group of parameters with its own learning rate."""
+        hp = self.hyperparameters
+        if hp.l1 and hp.l1_mode == "proximal":
+            held = set(map(id, self._weights))
+            for group in self.optimizer.param_groups:
+                soft_threshold_((p for p in group["params"] if id(p) in held), group["lr"] * hp.l1)
 
     def _metric(self, score_sum: float, count: int, targets: Array) -> float:
         """Accuracy, or R², from the scores of `count` examples; `targets` are those of the whole part."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -14,7 +14,6 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tinygrad_nn.diagnosis import EpochRecord
 from tui.drawing import BLUE, GREEN, MUTED, ORANGE, PALETTES, PURPLE, SKY, VERMILLION, YELLOW, format_number
 from tui.moment import tree
 from tui.protocol import BranchInfo, Snapshot
@@ -24,14 +23,13 @@ COLOURS = (SKY, ORANGE, GREEN, PURPLE, YELLOW, VERMILLION, BLUE)
 
 
 class BranchesScreen(ModalScreen[int]):
-    """Choose a branch: enter goes there. `known` are the epochs that are known here, by branch."""
+    """Choose a branch: enter goes there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,v,q", "dismiss", "close")]
 
-    def __init__(self, snapshot: Snapshot, known: Mapping[int, Sequence[EpochRecord]], log_scale: bool) -> None:
+    def __init__(self, snapshot: Snapshot, log_scale: bool) -> None:
         super().__init__()
         self.snapshot = snapshot
-        self.known = known
         self.branches = tree(snapshot.branches)
         self.list = OptionList(compact=True)
         self.chart = LineChart()
@@ -84,26 +82,18 @@ class BranchesScreen(ModalScreen[int]):
         while parent is not None:
             depth, parent = depth + 1, parents[parent]
         title = "  " * (depth - 1) + "╰ " * (depth > 0) + branch.title
-        trained = [r for r in self.known.get(branch.id, ()) if math.isfinite(r.val_loss)]
-        loss = min((r.val_loss for r in trained), default=None)
-        metric = max((r.val_metric for r in trained if math.isfinite(r.val_metric)), default=None)
         start = "" if branch.parent is None else format_number(round(branch.epoch, 2))
-        return title, start, format_number(branch.epochs), format_number(loss), format_number(metric)
+        best = (None if math.isnan(value) else value for value in (branch.best_loss, branch.best_metric))
+        return title, start, *map(format_number, (branch.epochs, *best))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Its curve over the others."""
         series = []
         order = sorted(range(len(self.branches)), key=lambda n: n == event.option_index)
         for n in order:
-            records = self.known.get(self.branches[n].id, ())
-            series.append(
-                Series(
-                    self.branches[n].name,
-                    [r.epoch for r in records],
-                    [r.val_loss for r in records],
-                    COLOURS[n % len(COLOURS)],
-                )
-            )
+            branch, colour = self.branches[n], COLOURS[n % len(COLOURS)]
+            epochs, losses = [epoch for epoch, _ in branch.curve], [loss for _, loss in branch.curve]
+            series.append(Series(branch.name, epochs, losses, colour))
         self.chart.border_title = f"Validation loss{' (log)' * self.chart.log_scale}"
         self.chart.show(series)
 

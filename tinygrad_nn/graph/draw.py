@@ -1,0 +1,130 @@
+"""render_graph: a picture in a file, drawn by Graphviz."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..tensor import Tensor
+from .build import graph
+from .data import Graph
+from .levels import LEVELS, READABLE, TOO_MANY, Level, at_level
+from .picture import Direction, Theme, dot
+
+FORMATS = ("svg", "png", "pdf")
+DPI, MOST_PIXELS = 144, 8000  # of a PNG, and on each side of it
+HOW = "pictures need Graphviz: install it (its program is dot), or pip install 'tinygrad-nn[render]'"
+
+
+class DrawingError(RuntimeError):
+    """Graphviz is not there, took too long, or failed; the message says what to do."""
+
+
+def render_graph(
+    outputs: Graph | Tensor | Sequence[Tensor] | Mapping[str, Tensor],
+    path: str | os.PathLike[str],
+    *,
+    level: Level | None = None,
+    depth: int | None = None,
+    direction: Direction = "TB",
+    theme: Theme = "light",
+    folded: bool = True,
+    limit: int = TOO_MANY,
+    timeout: float = 60,
+    **options: Any,
+) -> Path:
+    """Draw a graph into a file: SVG, PNG, PDF, DOT or JSON, by the ending of `path`. The path that was written.
+
+    `options` are those of `graph`; `level`, `depth` and `folded` those of `at_level`: without a level
+    there is as much detail as can be read. `direction` is TB, top-down, or LR, left to right.
+
+    Without Graphviz the DOT file is written all the same, and a UserWarning says how to get pictures.
+    ValueError: more than `limit` boxes, which nobody could read; the message names the level to use.
+    DrawingError: Graphviz failed, or took longer than `timeout` seconds.
+    """
+    path = Path(path)
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in (*FORMATS, "dot", "json"):
+        raise ValueError(f"{path}: a picture ends in .svg, .png or .pdf, a graph in .dot or .json")
+    whole = outputs if isinstance(outputs, Graph) else graph(outputs, **options)
+    if kind == "json":
+        path.write_text(whole.to_json(indent=1), encoding="utf-8")
+        return path
+    shown = at_level(whole, level, depth, folded)
+    if len(shown.nodes) > limit:
+        raise ValueError(
+            f"{len(shown.nodes):,} boxes cannot be read in a picture: {_advice(whole, level, folded, limit)}"
+        )
+    source = dot(shown, direction, theme, path)
+    if kind != "dot" and not engines(kind):
+        path = path.with_suffix(".dot")
+        warnings.warn(f"{HOW}; {path} has the graph for Graphviz", stacklevel=2)
+        kind = "dot"
+    if kind == "dot":
+        path.write_text(source, encoding="utf-8")
+    else:
+        path.write_bytes(draw(source, kind, timeout=timeout))
+    return path
+
+
+def _advice(whole: Graph, level: Level | None, folded: bool, limit: int) -> str:
+    """What to do about too many boxes."""
+    for coarser in reversed(LEVELS[: LEVELS.index(level) if level else 0]):
+        count = len(at_level(whole, coarser, folded=folded).nodes)
+        if count <= limit:
+            return f"level={coarser!r} has {count:,}"
+    least = at_level(whole, "modules", 0, folded)
+    if len(least.nodes) <= READABLE:
+        return f"level='modules' with depth=0 has {len(least.nodes):,}, and a greater depth more"
+    return "record it under trace() with modules in the model, which can be drawn as one box each"
+
+
+def engines(kind: str = "svg") -> dict[str, str]:
+    """The programs on this machine that draw: their names and places, the best first."""
+    folders = os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
+    names = ("dot",) if kind == "pdf" else ("dot", "graphviz-pure")
+    found = {name: shutil.which(name, path=folders) for name in names}
+    return {name: place for name, place in found.items() if place is not None}
+
+
+def draw(source: str, kind: str = "svg", engine: str | None = None, timeout: float = 60) -> bytes:
+    """A DOT source as a picture of `kind` svg, png or pdf, by the `engine` named, else the best there is.
+
+    DrawingError: no engine (only Graphviz's own `dot` makes PDF), or it failed or took longer than `timeout` seconds.
+    """
+    found = engines(kind)
+    program = found.get(engine) if engine else next(iter(found.values()), None)
+    if program is None:
+        raise DrawingError(f"{HOW}{' (PDF needs dot itself)' if kind == 'pdf' else ''}")
+    size = MOST_PIXELS / DPI
+    bounded = [f"-Gdpi={DPI}", f"-Gsize={size:.2f},{size:.2f}"] if kind == "png" else []
+    try:
+        done = subprocess.run(
+            [program, f"-T{kind}", *bounded], input=source.encode(), capture_output=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise DrawingError(
+            f"{Path(program).name} took longer than {timeout:g} s: use level='modules', a smaller depth or more time"
+        ) from None
+    if done.returncode or not done.stdout:
+        raise DrawingError(f"{Path(program).name} failed: {done.stderr.decode(errors='replace').strip()[:500]}")
+    return done.stdout
+
+
+def svg_or_none(outputs: Graph | Tensor) -> str | None:
+    """What a notebook shows of a tensor or a graph; None, where it cannot be drawn or nothing made it."""
+    if not engines() or (isinstance(outputs, Tensor) and outputs.is_leaf):
+        return None
+    shown = at_level(outputs if isinstance(outputs, Graph) else graph(outputs))
+    if len(shown.nodes) > TOO_MANY:
+        return None
+    try:
+        return draw(dot(shown), timeout=20).decode()
+    except DrawingError:
+        return None

@@ -1,0 +1,84 @@
+"""The runs on this machine: where they are kept, what each was, and how to go on with one."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .runlog import RunFileError, RunInfo, RunLog
+from .session import Session
+from .source import Source
+
+SUFFIX = ".nndb"
+HOME = "NN_DEBUG_HOME"  # the environment variable that names another place
+
+
+def directory() -> Path:
+    """Where runs are kept if nothing else is said: the user's data directory of this platform."""
+    if os.environ.get(HOME):
+        return Path(os.environ[HOME])
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("nn-debug", appauthor=False)) / "runs"
+
+
+def new_path(name: str, folder: Path | None = None) -> Path:
+    """A file that is not there yet, named by the day, the time and the experiment."""
+    plain = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:40] or "run"
+    stem = time.strftime("%Y-%m-%d-%H%M%S-") + plain
+    folder = folder or directory()
+    return next(p for n in range(1, 10**6) if not (p := folder / f"{stem}{f'-{n}' * (n > 1)}{SUFFIX}").exists())
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run in a line: what it was, how far it got, and how well its best branch did."""
+
+    path: Path
+    info: RunInfo
+    branches: int
+    epochs: int  # completed, on the branch that was written last
+    best_val_loss: float
+    best_val_metric: float  # in the epoch of the lowest validation loss
+    seconds: float  # of training
+    hyperparameters: Mapping[str, Any]  # those at the end of that branch
+
+
+def summary(path: Path) -> Summary:
+    """What the file at `path` holds, without its layers and snapshots. `RunFileError` where it is no run."""
+    with closing(RunLog.open(path, read_only=True)) as log:
+        return Summary(path, log.info(), **log.outcome())
+
+
+def summaries(folder: Path) -> Iterator[Summary | RunFileError]:
+    """Those of a folder, the newest first; an error in the place of a file that is no run, or damaged."""
+    files = sorted(folder.glob(f"*{SUFFIX}"), key=lambda p: p.stat().st_mtime, reverse=True) if folder.is_dir() else []
+    for path in files:
+        try:
+            yield summary(path)
+        except RunFileError as error:
+            yield error
+
+
+def remove(path: Path) -> None:
+    """Delete a run's file, with what SQLite keeps beside it. `RunFileError` where it is no run, or still written."""
+    if summary(path).info.state == "running":
+        raise RunFileError(f"{path} is being recorded: end that run first")
+    for part in ("", "-wal", "-shm"):
+        Path(f"{path}{part}").unlink(missing_ok=True)
+
+
+def resume(path: str | Path, **options: Any) -> tuple[Session, RunLog]:
+    """The session that was recorded, where it ended, and its file, open to go on with.
+
+    `options` are those of `Session.resumed`; `RunFileError` or `ExperimentError` where it cannot be.
+    """
+    log = RunLog.open(path)
+    experiment, _ = Source.from_mapping(log.info().source).load()
+    return Session.resumed(experiment, log.branches(snapshots=True), log.newest(), **options), log

@@ -1,0 +1,53 @@
+"""Opening the screen over a session in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .inferior import CannotStart, Inferior, Start
+from .parsing import OK, Refused
+from .protocol import Trainee
+
+
+def check_terminal() -> None:
+    """`Refused` where there is no terminal to draw on."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Refused("this is not a terminal: use nn-debug run to train without the screen")
+
+
+def check_size() -> None:
+    """`Refused` where the terminal is too small."""
+    from .app import MINIMUM_SIZE
+
+    size = os.get_terminal_size()
+    if size.columns < MINIMUM_SIZE[0] or size.lines < MINIMUM_SIZE[1]:
+        raise Refused(
+            f"the terminal has {size.columns}x{size.lines} cells, the screen needs at least "
+            f"{MINIMUM_SIZE[0]}x{MINIMUM_SIZE[1]}: enlarge it, or use nn-debug run"
+        )
+
+
+def open_screen(start: Start) -> int:
+    """Train beside the screen until it is closed; the exit code."""
+    check_terminal()
+    inferior = Inferior(start)
+    inferior.start()  # it gets ready while Textual is imported
+    try:
+        check_size()
+        file = inferior.ready().file
+        code = show(inferior)
+    except CannotStart as error:
+        raise Refused(str(error)) from None
+    finally:
+        inferior.close()
+    if file:
+        print(f"recorded in {file}\ngo on with it: nn-debug resume {file}")
+    return code
+
+
+def show(trainee: Trainee) -> int:
+    """The screen, until it is closed."""
+    from .app import NNDebugApp
+
+    return NNDebugApp(trainee).run() or OK
