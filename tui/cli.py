@@ -1,4 +1,5 @@
-"""The command line: `nn-debug` opens the screen, `nn-debug run` does the same without it.
+"""The command line: `nn-debug` opens the screen, `nn-debug run` does the same without it, `nn-debug lr-find`
+looks for a learning rate.
 
 Exit codes: 0 fine, 1 a fault was found (without the screen), 2 could not run, 130 interrupted,
 143 terminated.
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         limit_threads(arguments)
         if arguments[:1] == ["run"]:
             return _run(arguments[1:])
+        if arguments[:1] == ["lr-find"]:
+            return _lr_find(arguments[1:])
         return _screen(arguments)
     except Refused as refusal:
         print(f"nn-debug: {refusal}", file=sys.stderr)
@@ -71,7 +74,8 @@ def _screen(arguments: Sequence[str]) -> int:
     parser = _parser(
         "nn-debug",
         "Watch a neural network train, step by step: pdb for training, in the terminal.\n"
-        "`nn-debug run` does the same without the screen (see nn-debug run --help).",
+        "`nn-debug run` does the same without the screen (see nn-debug run --help),\n"
+        "`nn-debug lr-find` looks for a good learning rate.",
     )
     parser.add_argument("--paused", action="store_true", help="wait before the first step")
     parser.add_argument("--fast", action="store_true", help="train at full speed instead of one that eyes can follow")
@@ -109,6 +113,24 @@ def _run(arguments: Sequence[str]) -> int:
     for note in notes:
         print(note)
     return run(experiment, hyperparameters)
+
+
+def _lr_find(arguments: Sequence[str]) -> int:
+    parser = _parser(
+        "nn-debug lr-find",
+        "Train a fresh network for some batches while the learning rate rises, and suggest one from where the loss\n"
+        "fell and diverged (Smith 2017); exit with 1 when the curve says nothing.",
+    )
+    parser.add_argument("--batches", type=int, default=200, metavar="N", help="how many batches (default: 200)")
+    options = parser.parse_args(arguments)
+    if options.batches < 20:
+        raise Refused(f"--batches must be at least 20, not {options.batches}")
+    experiment, hyperparameters, notes = _experiment(options)
+    from .lr_find import run
+
+    for note in notes:
+        print(note)
+    return run(experiment, hyperparameters, options.batches)
 
 
 def _parser(prog: str, description: str) -> Parser:

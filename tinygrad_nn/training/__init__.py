@@ -2,6 +2,16 @@
 
 from .experiment import Experiment
 from .hyperparameters import KNOBS, Hyperparameters, Knob
+from .lr_range import LRRangeTest, lr_range_test
 from .session import NeedsRestart, Session
 
-__all__ = ["KNOBS", "Experiment", "Hyperparameters", "Knob", "NeedsRestart", "Session"]
+__all__ = [
+    "KNOBS",
+    "Experiment",
+    "Hyperparameters",
+    "Knob",
+    "LRRangeTest",
+    "NeedsRestart",
+    "Session",
+    "lr_range_test",
+]
