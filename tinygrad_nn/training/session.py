@@ -176,7 +176,7 @@ class Session:
     def set(self, **changes: Any) -> None:
         """Change hyperparameters in flight, from the next batch on.
 
-        `NeedsRestart` for one that makes another network or other data, `ValueError` for a value out of
+        `NeedsRestart` for one that makes another network, loss or data, `ValueError` for a value out of
         range; nothing is changed then.
         """
         new = self.hyperparameters.replace(**changes)
