@@ -78,6 +78,7 @@ class Session:
         self.changes: list[Change] = []
         self.epoch = 0  # completed epochs
         self.steps = 0
+        self._lr: tuple[Hyperparameters | None, EpochRecord | None, float] = (None, None, math.nan)
         self._in_epoch = False
         self._best: EpochRecord | None = None  # the trained epoch with the lowest validation loss
         self._squares: list[float] = []
@@ -116,7 +117,10 @@ class Session:
     @property
     def lr(self) -> float:
         """The learning rate of the next step."""
-        return learning_rate(self.hyperparameters, self.history)
+        hp, last = self.hyperparameters, self.history[-1] if self.history else None
+        if self._lr[0] is not hp or self._lr[1] is not last:  # once an epoch: a plateau is looked for in all of them
+            self._lr = hp, last, learning_rate(hp, self.history)
+        return self._lr[2]
 
     def findings(self) -> tuple[Finding, ...]:
         """What the rules say of the run so far."""
