@@ -13,7 +13,7 @@ from tinygrad_nn.training import Experiment, Hyperparameters, Session, lr_range_
 
 def best_metric(experiment: Experiment, hp: Hyperparameters) -> float:
     session = Session(experiment, hp)
-    while not session.finished and not session.diverged:
+    while not session.finished and session.stop is None:
         session.next()
     return max(r.val_metric for r in session.history)
 

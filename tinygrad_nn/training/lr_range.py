@@ -9,11 +9,11 @@ import numpy as np
 
 from .experiment import Experiment
 from .hyperparameters import KNOBS, Hyperparameters
-from .session import Session
+from .trainer import Trainer
 
 SMOOTHING = 0.9  # how much of the running mean of the losses stays in each batch
 START = 10  # the batches at the lowest learning rates, whose mean is where the loss starts
-DIVERGED = 4.0  # the smoothed loss against its lowest: the test ends there
+DIVERGED = 3.0  # by how many times its lowest the smoothed loss may rise above that: the test ends there
 FALLEN = 0.25  # the share of the loss that must be lost for the curve to say anything
 NEARLY = 0.95  # the share of the fall after which the curve is at its bottom
 MARGIN = 10.0  # the learning rate there against the suggestion
@@ -62,15 +62,18 @@ def lr_range_test(
     smoothed: list[float] = []
     mean = 0.0
     with np.errstate(all="ignore"):  # it is meant to diverge
-        session = Session(experiment, hp)
+        trainer = Trainer(experiment, hp)
         for i, lr in enumerate(np.geomspace(low, high, batches).tolist(), start=1):
-            session.set(lr=lr)  # not in hp: groups of a recipe keep their ratio to the learning rate it was made for
-            loss = session.step().loss
+            trainer.obey(
+                hp.replace(lr=lr)
+            )  # not at the start: groups of a recipe keep their ratio to the learning rate it was made for
+            loss = trainer.train_batch().loss
             mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
             lrs.append(lr)
             losses.append(loss)
             smoothed.append(mean / (1 - SMOOTHING**i))
-            if not math.isfinite(loss) or smoothed[-1] > DIVERGED * min(smoothed):
+            lowest = min(smoothed)
+            if not math.isfinite(loss) or smoothed[-1] - lowest > DIVERGED * abs(lowest):
                 break
     return LRRangeTest(tuple(lrs), tuple(losses), tuple(smoothed), *_advice(lrs, losses, smoothed, high))
 
@@ -83,7 +86,7 @@ def _advice(lrs: list[float], losses: list[float], smoothed: list[float], high: 
     start = sum(losses[:START]) / START
     curve = [(loss, lr) for loss, lr in zip(smoothed[START:], lrs[START:], strict=True) if math.isfinite(loss)]
     lowest = min(curve)[0]
-    if not lowest < (1 - FALLEN) * start:
+    if start - lowest < FALLEN * abs(start):
         return None, (
             f"The loss has hardly fallen, from {start:.3g} to {lowest:.3g}, and {diverged}: the network does not learn "
             f"at any of these learning rates within {len(lrs)} batches. With more batches the curve may say more."
