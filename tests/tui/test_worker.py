@@ -224,3 +224,35 @@ def test_a_loss_that_is_no_number_stops_the_run_there():
         assert [f.rule for f in stopped.findings] == ["not_finite"]
     finally:
         worker.close()
+
+
+def test_where_breakpoints_have_stopped_a_branch_is_remembered_once(worker):
+    worker.send(Break(("step == 20", "epoch == 3")))
+    worker.send(Run())
+    wait_for(worker, lambda s: s.steps == 20 and s.state == "paused")
+    worker.send(Run())
+    wait_for(worker, lambda s: s.epoch == 3 and s.state == "paused")
+    worker.send(Rewind(1))
+    worker.send(Run())
+    again = wait_for(worker, lambda s: s.steps == 20 and s.state == "paused")
+    assert again.stops == (1 + 7 / 13, 3)
+    worker.send(Fork(2, {"lr": 0.5}))
+    assert wait_for(worker, lambda s: s.branch == 1).stops == ()
+    worker.send(Checkout(0))
+    assert wait_for(worker, lambda s: s.branch == 0).stops == again.stops
+
+
+def test_a_branch_tells_its_best_and_its_curve(worker):
+    for epochs in (4, 600):
+        worker.send(Until(epochs))
+        snapshot = wait_for(worker, lambda s, epochs=epochs: s.epoch == epochs and s.state == "paused")
+        (branch,) = snapshot.branches
+        assert branch.epochs == epochs
+        assert branch.best_loss == min(r.val_loss for r in snapshot.known)
+        assert branch.best_metric == max(r.val_metric for r in snapshot.known)
+        assert len(branch.curve) == (5 if epochs == 4 else 201)
+        assert branch.curve[-1] == (epochs, snapshot.known[-1].val_loss)
+        assert all(loss == snapshot.known[epoch].val_loss for epoch, loss in branch.curve)
+    worker.send(Fork(2))
+    forked = wait_for(worker, lambda s: s.branch == 1)
+    assert forked.branches[0] is branch  # it has got no further
