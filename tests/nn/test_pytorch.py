@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_nn import nn, tensor
+from tinygrad_nn import nn, optim, tensor
 
 
 @pytest.fixture
@@ -169,3 +169,50 @@ def test_gains(name: str, torch: Any) -> None:
     gain = torch.nn.init.calculate_gain
     assert nn.init.calculate_gain(name) == pytest.approx(gain(name), rel=1e-15)
     assert nn.init.calculate_gain(name, 0.3) == pytest.approx(gain(name, 0.3), rel=1e-15)
+
+
+CRITERIA = {
+    # what each takes: the network's last activation in both libraries' words, and the kind of target
+    "MSELoss()": ("Identity", "numbers"),
+    "L1Loss()": ("Identity", "numbers"),
+    "HuberLoss(delta=0.5)": ("Identity", "numbers"),
+    "CrossEntropyLoss()": ("Identity", "classes"),
+    "CrossEntropyLoss(label_smoothing=0.1)": ("Identity", "classes"),
+    "NLLLoss()": ("LogSoftmax(1)", "classes"),
+    "BCELoss()": ("Sigmoid", "shares"),
+    "BCEWithLogitsLoss()": ("Identity", "shares"),
+}
+LAST = {"Identity": lambda y: y, "LogSoftmax(1)": lambda y: y.log_softmax(1), "Sigmoid": lambda y: y.sigmoid()}
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("normalization", [None, "BatchNorm1d", "LayerNorm"])
+def test_networks_learn_along_the_same_trajectory(criterion: str, normalization: str | None, torch: Any) -> None:
+    """50 steps of SGD with momentum: parameters and buffers the same to 1e-10 at the end."""
+    last, kind = CRITERIA[criterion]
+    norm = [getattr(nn, normalization)(6, dtype=np.float64)] if normalization else []
+    ours = nn.Sequential(
+        nn.Linear(4, 6, rng=rng(), dtype=np.float64), *norm, nn.Tanh(), nn.Linear(6, 3, rng=rng(), dtype=np.float64)
+    )
+    norm = [getattr(torch.nn, normalization)(6)] if normalization else []
+    theirs = torch.nn.Sequential(torch.nn.Linear(4, 6), *norm, torch.nn.Tanh(), torch.nn.Linear(6, 3)).double()
+    theirs.load_state_dict({name: torch.tensor(value) for name, value in ours.state_dict().items()})
+    drawn = rng()
+    x = drawn.normal(size=(50, 16, 4))
+    targets = {
+        "numbers": drawn.normal(size=(50, 16, 3)),
+        "classes": drawn.integers(0, 3, (50, 16)),
+        "shares": drawn.random((50, 16, 3)),
+    }[kind]
+    loss, torch_loss = eval(f"nn.{criterion}"), eval(f"torch.nn.{criterion}")
+    optimizer = optim.SGD(ours.parameters(), lr=0.1, momentum=0.9)
+    torch_optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9)
+    for batch, target in zip(x, targets, strict=True):
+        optimizer.zero_grad()
+        loss(LAST[last](ours(tensor(batch))), target).backward()
+        optimizer.step()
+        torch_optimizer.zero_grad()
+        torch_loss(LAST[last](theirs(torch.tensor(batch))), torch.tensor(target)).backward()
+        torch_optimizer.step()
+    for name, value in theirs.state_dict().items():
+        np.testing.assert_allclose(ours.state_dict()[name], value.numpy(), rtol=1e-10, atol=1e-10, err_msg=name)

@@ -49,7 +49,7 @@ class FindingsPane(VerticalScroll, can_focus=True, inherit_bindings=False):
         palette = PALETTES[self.app.current_theme.dark]
         if snapshot.error:
             return Text.assemble(
-                ("✖ the experiment raised an error\n\n", f"bold {palette[FAULT]}"),
+                ("✖ the run has failed\n\n", f"bold {palette[FAULT]}"),
                 snapshot.error,
                 "\n\nMend it and start again; r tries the same once more.",
             )
