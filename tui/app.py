@@ -219,7 +219,7 @@ class NNDebugApp(App[int]):
         def check(text: str) -> str:
             changed = changes(text)
             if moment.fork_point(changed, 1) == 0:
-                return f"{moment.describe(hp, changed)}\nmakes another network or other data: it forks from epoch 0"
+                return f"{moment.describe(hp, changed)}\nmakes another network, loss or data: it forks from epoch 0"
             return moment.describe(hp, changed) or "as it is"
 
         def answered(text: str | None) -> None:
@@ -274,7 +274,7 @@ class NNDebugApp(App[int]):
                 self.leave(Restart({knob.name: value}))
 
         question = (
-            f"{knob.label} = {knob.show(value)} makes another network or other data.\n"
+            f"{knob.label} = {knob.show(value)} makes another network, loss or data.\n"
             "Fork from epoch 0 with it? What was seen stays."
         )
         self.push_screen(ConfirmScreen(question), answered)

@@ -165,6 +165,7 @@ def test_bad_arguments(call: Callable[[Tensor], Any], message: str) -> None:
 
 STD_BY_NAME = {
     "zeros": 0,
+    "constant": 0,
     "uniform": 0.1 / math.sqrt(12),
     "normal": 0.05,
     "xavier_uniform": math.sqrt(2 / (OUT + IN)),
@@ -179,7 +180,8 @@ STD_BY_NAME = {
 def test_every_named_initialiser_has_its_spread(name: str) -> None:
     w = weight()
     assert init.INITIALISERS[name](w, rng=rng()) is w
-    assert w.data.std() == pytest.approx(STD_BY_NAME[name], rel=0.02)
+    assert w.data.std() == pytest.approx(STD_BY_NAME[name], rel=0.02, abs=1e-8)
+    assert name != "constant" or (w.data == np.float32(0.05)).all()
 
 
 def test_uniform_has_bounds_and_normal_has_none() -> None:

@@ -426,3 +426,23 @@ def test_steps_too_long_to_hold_are_a_fault_in_the_very_first_epoch():
     with np.errstate(all="ignore"):
         session.next()
     assert [f.rule for f in session.findings()] == ["not_finite"]
+
+
+def test_shortcuts_let_a_deep_network_learn_that_learns_nothing_without():
+    deep = {"hidden": (16,) * 20, "activation": "tanh", "init": "normal", "lr": 0.01, "epochs": 20}
+    best = {}
+    for residual in (False, True):
+        session = Session(Experiment("moons", Hyperparameters(residual=residual, **deep)))
+        assert sum(isinstance(m, nn.Residual) for m in session.model.modules()) == 19 * residual
+        session.next(20)
+        best[residual] = max(record.val_metric for record in session.history)
+    assert best[False] < 0.7
+    assert best[True] > 0.85
+
+
+def test_constant_weights_leave_the_units_of_a_layer_alike():
+    session = small(init="constant")
+    session.next(2)
+    first = next(session.model.parameters()).data
+    assert np.ptp(first, axis=0).max() < 1e-6
+    assert np.abs(first).max() > 0

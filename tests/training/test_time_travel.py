@@ -175,7 +175,7 @@ def test_another_network_in_the_middle_is_refused_and_nothing_has_changed():
     s = session()
     s.next(2)
     before = state(s)
-    with pytest.raises(NeedsRestart, match="hidden makes another network or other data: fork from epoch 0"):
+    with pytest.raises(NeedsRestart, match="hidden makes another network, loss or data: fork from epoch 0"):
         s.fork(1, hidden=(3,))
     with pytest.raises(NeedsRestart, match="takes a fork from epoch 0"):
         s.set(hidden=(3,))

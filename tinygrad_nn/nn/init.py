@@ -168,11 +168,12 @@ class Initialiser(Protocol):
     def __call__(self, weight: Tensor, /, *, rng: np.random.Generator, activation: str = "linear") -> Tensor: ...
 
 
-# "uniform" and "normal" have the fixed widths that are Keras' defaults, whatever the fans: what goes
+# "constant", "uniform" and "normal" have the fixed widths that are Keras' defaults, whatever the fans: what goes
 # wrong with them in a deep network is there to be seen.
 INITIALISERS: dict[str, Initialiser] = {
     "auto": lambda w, rng, activation="linear": INITIALISERS[auto(activation)](w, rng=rng),
     "zeros": lambda w, **_: zeros_(w),
+    "constant": lambda w, **_: constant_(w, 0.05),
     "uniform": lambda w, rng, **_: uniform_(w, -0.05, 0.05, rng=rng),
     "normal": lambda w, rng, **_: normal_(w, 0.0, 0.05, rng=rng),
     "xavier_uniform": lambda w, rng, **_: xavier_uniform_(w, rng=rng),

@@ -97,7 +97,8 @@ class Experiment:
     def model(self, hp: Hyperparameters, train: Dataset, rng: np.random.Generator) -> nn.Module:
         """The network: `hp.hidden` layers with normalisation, activation and dropout, then the output layer.
 
-        Two classes get one logit (binary cross-entropy), more classes one each.
+        With `hp.residual` a hidden layer that keeps the width has a shortcut past it. Two classes get one
+        logit (binary cross-entropy), more classes one each.
         """
         sizes = (train.n_features, *hp.hidden, outputs(train))
         layers: list[nn.Module] = []
@@ -107,11 +108,13 @@ class Experiment:
             linear.initialiser = auto(hp.activation if hidden else "linear") if hp.init == "auto" else hp.init
             INITIALISERS[linear.initialiser](linear.weight, rng=rng)
             linear.bias = nn.Parameter(np.zeros(n_out, np.float32))
-            layers.append(linear)
+            block: list[nn.Module] = [linear]
             if hidden:
                 if hp.normalization != "none":
-                    layers.append(nn.BatchNorm1d(n_out) if hp.normalization == "batch" else nn.LayerNorm(n_out))
-                layers += [ACTIVATIONS[hp.activation](), nn.Dropout(hp.dropout)]
+                    block.append(nn.BatchNorm1d(n_out) if hp.normalization == "batch" else nn.LayerNorm(n_out))
+                block += [ACTIVATIONS[hp.activation](), nn.Dropout(hp.dropout)]
+            shortcut = hp.residual and hidden and n_in == n_out
+            layers += [nn.Residual(nn.Sequential(*block))] if shortcut else block
         return nn.Sequential(*layers)
 
     def loss(self, hp: Hyperparameters, train: Dataset) -> Callable[[Tensor, Any], Tensor]:

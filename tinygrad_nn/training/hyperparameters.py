@@ -299,7 +299,8 @@ class Hyperparameters:
         "init",
         "choice",
         "How weights start. auto takes Xavier before tanh and sigmoid and He before the ReLU family; "
-        "normal is N(0, 0.05²) whatever the layer's width.",
+        "uniform is from -0.05 to 0.05 and normal N(0, 0.05²), whatever the layer's width. After zeros or a constant "
+        "(0.05) the units of a layer remain alike.",
         choices=tuple(INITIALISERS),
     )
     normalization: str = knob(
@@ -309,6 +310,13 @@ class Hyperparameters:
         "What brings each hidden layer's inputs to its activation to mean 0 and variance 1: the batch, feature by "
         "feature; the layer, example by example; or nothing.",
         choices=("none", "batch", "layer"),
+    )
+    residual: bool = knob(
+        False,
+        "residual",
+        "switch",
+        "Whether each hidden layer that is as wide as the one before adds to what it is given, instead of replacing it "
+        "(He et al. 2016): a way around the layers for the gradient of deep networks.",
     )
     loss: str = knob(
         "mse",

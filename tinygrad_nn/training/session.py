@@ -191,14 +191,14 @@ class Session(Trainer):
     def set(self, **changes: Any) -> None:
         """Change hyperparameters in flight, from the next batch on. In the past that makes a branch.
 
-        `NeedsRestart` for one that makes another network or other data, `ValueError` for a value out of
+        `NeedsRestart` for one that makes another network, loss or data, `ValueError` for a value out of
         range; nothing is changed then.
         """
         new = self.hyperparameters.replace(**changes)
         different = self.hyperparameters.differences(new)
         for name in different:
             if not named(name).in_flight:
-                raise NeedsRestart(f"{name} makes another network or other data: it takes a fork from epoch 0")
+                raise NeedsRestart(f"{name} makes another network, loss or data: it takes a fork from epoch 0")
         if not different:
             return
         if self.replaying:
@@ -240,7 +240,7 @@ class Session(Trainer):
         edge = start.differences(new)
         other = [n for n in edge if not named(n).in_flight]
         if other and (self.steps if at is None else at) != 0:
-            raise NeedsRestart(f"{', '.join(other)} makes another network or other data: fork from epoch 0")
+            raise NeedsRestart(f"{', '.join(other)} makes another network, loss or data: fork from epoch 0")
         if at is not None:
             self.rewind(at)
         made = self.changes
