@@ -80,7 +80,7 @@ def test_the_other_commands_are_understood(command, tmp_path):
         done = python("-m", "tui.cli", *arguments, "--no-screen", cwd=tmp_path, **home)
         assert done.returncode == 0, done.stderr
         return
-    if arguments[0] not in ("run", "graph", "--help"):
+    if arguments[0] not in ("run", "graph", "lr-find", "--help"):
         arguments = ["run", *arguments, "--epochs", "1"]  # the same without the screen, which a test has not
     done = python("-m", "tui.cli", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -108,6 +108,7 @@ ACTIONS = (
     Action("5", "pane(5)", "findings", "Go to the findings.", "View", footer=False),
     Action("6", "pane(6)", "values", "Go to the hyperparameters.", "View", footer=False),
     Action("question_mark,f1", "explain", "help", "What the focused pane shows, and all keys.", "General", display="?"),
+    Action("ctrl+o", "open", "open", "Recorded runs: look at one, or go on with it.", "General", footer=False),
     Action(
         "ctrl+s",
         "picture",

@@ -15,9 +15,11 @@ from textual.binding import BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from tinygrad_nn.training import KNOBS
+from tinygrad_nn.training import KNOBS, runs
+from tinygrad_nn.training.runlog import RunFileError
 from tui import moment
 from tui.actions import ACTIONS
+from tui.inferior import CannotStart
 from tui.protocol import (
     PACES,
     Break,
@@ -36,11 +38,13 @@ from tui.protocol import (
     Trainee,
     Until,
 )
+from tui.replay import opened
 from tui.screens.branches import BranchesScreen
 from tui.screens.breakpoints import BreakpointsScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.main import MINIMUM_SIZE, PANES, MainScreen
+from tui.screens.open import Chosen, OpenScreen
 from tui.screens.prompt import PromptScreen
 from tui.widgets.hyperparameters import Changed
 from tui.widgets.timeline import Timeline
@@ -49,7 +53,7 @@ __all__ = ["MINIMUM_SIZE", "NNDebugApp"]
 
 POLL_EVERY = 1 / 10  # seconds
 TERMINATED = 143
-DIALOGUES = (BranchesScreen, BreakpointsScreen, ConfirmScreen, HelpScreen, PromptScreen)
+DIALOGUES = (BranchesScreen, BreakpointsScreen, ConfirmScreen, HelpScreen, OpenScreen, PromptScreen)
 
 
 class NNDebugApp(App[int]):
@@ -305,6 +309,29 @@ class NNDebugApp(App[int]):
             self.worker.send(Pause())
         else:
             self.exit(0)
+
+    async def action_open(self) -> None:
+        folder = runs.directory()
+        found = await asyncio.to_thread(lambda: [e for e in runs.summaries(folder) if isinstance(e, runs.Summary)])
+        self.push_screen(OpenScreen(found, folder), self._open)
+
+    def _open(self, chosen: Chosen | None) -> None:
+        if chosen is not None:
+            self.run_worker(self._change_to(chosen), exclusive=True)
+
+    async def _change_to(self, chosen: Chosen) -> None:
+        """Another run on the screen; the one before ends, and stays recorded."""
+        try:
+            trainee = await asyncio.to_thread(opened, chosen.path, chosen.resume)
+        except (RunFileError, CannotStart) as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        before, self.worker = self.worker, trainee
+        self.moment, self._seen, self._left = None, None, None
+        self.look()
+        if before.snapshot.file:
+            self.notify(f"{before.snapshot.experiment} is recorded in {before.snapshot.file}", markup=False)
+        await asyncio.to_thread(before.close)
 
     def action_leave(self) -> None:
         self.exit(0)

@@ -1,4 +1,5 @@
-"""The command line: `nn-debug` opens the screen, `nn-debug run` does the same without it, `nn-debug graph` draws.
+"""The command line: `nn-debug` opens the screen, `nn-debug run` does the same without it, `nn-debug graph` draws,
+`nn-debug lr-find` looks for a learning rate.
 
 Exit codes: 0 fine, 1 a fault was found (without the screen), 2 could not run, 130 interrupted,
 143 terminated.
@@ -69,8 +70,9 @@ def _screen(arguments: Sequence[str]) -> int:
     parser = _parser(
         "nn-debug",
         "Watch a neural network train, step by step: pdb for training, in the terminal.\n"
-        "`nn-debug run` does the same without the screen, `nn-debug graph` draws the network's computation graph\n"
-        "(see nn-debug run --help, nn-debug graph --help).",
+        "`nn-debug run` does the same without the screen, `nn-debug graph` draws the network's computation graph,\n"
+        "`nn-debug lr-find` looks for a learning rate; runs, resume, replay, compare and export are about recorded\n"
+        "runs (each with --help).",
     )
     parser.add_argument("--paused", action="store_true", help="wait before the first step")
     parser.add_argument("--fast", action="store_true", help="train at full speed instead of one that eyes can follow")
@@ -143,6 +145,24 @@ def _count(word: str) -> int:
     if not word.isdecimal():
         raise argparse.ArgumentTypeError(f"{word!r} is no whole number from 0 up")
     return int(word)
+
+
+def _lr_find(arguments: Sequence[str]) -> int:
+    parser = _parser(
+        "nn-debug lr-find",
+        "Train a fresh network for some batches while the learning rate rises, and suggest one from where the loss\n"
+        "fell and diverged (Smith 2017); exit with 1 when the curve says nothing.",
+    )
+    parser.add_argument("--batches", type=int, default=200, metavar="N", help="how many batches (default: 200)")
+    options = parser.parse_args(arguments)
+    if options.batches < 20:
+        raise Refused(f"--batches must be at least 20, not {options.batches}")
+    experiment, hyperparameters = _loaded(_source(options))
+    from .lr_find import run
+
+    for note in experiment.notes:
+        print(note)
+    return run(experiment, hyperparameters, options.batches)
 
 
 def _parser(prog: str, description: str) -> Parser:
@@ -253,7 +273,7 @@ def _source(options: argparse.Namespace) -> Source:
     )
 
 
-COMMANDS = {"run": _run, "graph": _graph}
+COMMANDS = {"run": _run, "graph": _graph, "lr-find": _lr_find}
 RECORDED = ("resume", "replay", "runs", "compare", "export")
 
 if __name__ == "__main__":

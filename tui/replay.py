@@ -10,11 +10,27 @@ from pathlib import Path
 from tinygrad_nn.diagnosis import diagnose
 from tinygrad_nn.training import Branch
 from tinygrad_nn.training.runlog import RunLog
+from tinygrad_nn.training.source import Source
 
-from .protocol import Checkout, Command, Rewind, Snapshot
+from .inferior import CannotStart, Inferior, Start
+from .protocol import WATCHABLE, Checkout, Command, Rewind, Snapshot, Trainee
 from .worker import described
 
 REFUSAL = "this is a recording: nn-debug resume goes on with it"
+
+
+def opened(path: Path, resume: bool) -> Trainee:
+    """A recorded run, to go on with or to look at. `RunFileError` or `CannotStart` where it cannot be."""
+    if not resume:
+        return Replay(path)
+    inferior = Inferior(Start(Source(), WATCHABLE, False, resume=str(path)))
+    inferior.start()
+    try:
+        inferior.ready()
+    except CannotStart:
+        inferior.close()
+        raise
+    return inferior
 
 
 class Replay:

@@ -35,19 +35,26 @@ def open_screen(start: Start) -> int:
     inferior.start()  # it gets ready while Textual is imported
     try:
         check_size()
-        file = inferior.ready().file
-        code = show(inferior)
+        inferior.ready()
     except CannotStart as error:
-        raise Refused(str(error)) from None
-    finally:
         inferior.close()
-    if file:
-        print(f"recorded in {file}\ngo on with it: nn-debug resume {file}")
-    return code
+        raise Refused(str(error)) from None
+    except BaseException:
+        inferior.close()
+        raise
+    return show(inferior)
 
 
 def show(trainee: Trainee) -> int:
     """The screen, until it is closed."""
     from .app import NNDebugApp
 
-    return NNDebugApp(trainee).run() or OK
+    app = NNDebugApp(trainee)
+    try:
+        code = app.run() or OK
+    finally:
+        app.worker.close()
+    last = app.worker.snapshot
+    if last.file:
+        print(f"recorded in {last.file}\ngo on with it: nn-debug resume {last.file}")
+    return code

@@ -105,7 +105,7 @@ CLASSIFYING = [nn.CrossEntropyLoss, nn.NLLLoss]
 @pytest.mark.parametrize("loss", CLASSIFYING)
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_class_indices_must_be_indices_of_classes(loss: Any, reduction: Any) -> None:
-    criterion, scores = loss(reduction), tensor(np.zeros((2, 3)))
+    criterion, scores = loss(reduction=reduction), tensor(np.zeros((2, 3)))
     for target in ([[0], [1]], [0], [0, 1, 2]):
         with pytest.raises(ValueError, match=r"\(batch, classes\)"):
             criterion(scores, np.array(target))
@@ -120,19 +120,19 @@ def test_class_indices_must_be_indices_of_classes(loss: Any, reduction: Any) -> 
 
 def test_from_logits_nothing_is_lost_however_sure_the_network_is() -> None:
     far = tensor(np.array([[200.0], [-200.0]], np.float32), requires_grad=True)
-    loss = nn.BCEWithLogitsLoss("none")(far, [[0.0], [1.0]])
+    loss = nn.BCEWithLogitsLoss(reduction="none")(far, [[0.0], [1.0]])
     assert loss.data.tolist() == [[200], [200]]
     loss.sum().backward()
     assert far.grad is not None
     assert far.grad.data.tolist() == [[1], [-1]]
     logits = tensor(np.array([[200.0, -200.0]], np.float32))
-    assert nn.CrossEntropyLoss("none")(logits, [1]).data.tolist() == [400]
+    assert nn.CrossEntropyLoss(reduction="none")(logits, [1]).data.tolist() == [400]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_bce_of_a_sure_mistake_is_large_but_finite_and_so_is_its_gradient(dtype: Any) -> None:
     p = nn.Parameter(np.array([0.0, 1.0, 0.0, 1.0], dtype))
-    loss = nn.BCELoss("none")(p, [1.0, 0.0, 0.0, 1.0])
+    loss = nn.BCELoss(reduction="none")(p, [1.0, 0.0, 0.0, 1.0])
     assert loss.data == pytest.approx([69.0776, 69.0776, 0, 0], rel=1e-4)
     (loss.sum() * 1000).backward()
     assert p.grad is not None
@@ -150,6 +150,109 @@ def test_nan_goes_through_to_be_diagnosed(loss: Any) -> None:
     target = np.array([0, 1]) if loss in CLASSIFYING else np.ones((2, 2))
     with np.errstate(invalid="ignore"):
         assert math.isnan(loss()(x, target).item())
+
+
+# --- weights and smoothing, by their formulas
+
+
+def softmax(x: Any) -> Any:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+RNG = np.random.default_rng(11)
+SCORES = RNG.normal(size=(12, 3)) * 3
+CLASSES = RNG.integers(0, 3, 12)
+CLASS_WEIGHT = np.array([0.5, 1.0, 4.0])
+
+
+@pytest.mark.parametrize("weight", [None, CLASS_WEIGHT], ids=["no weight", "weight"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_cross_entropy_by_its_formula(weight: Any, smoothing: float) -> None:
+    w = np.ones(3) if weight is None else weight
+    log_p = np.log(softmax(SCORES))
+    single = [
+        -(1 - smoothing) * w[t] * row[t] - smoothing / 3 * (w * row).sum()
+        for row, t in zip(log_p, CLASSES, strict=True)
+    ]
+    expected = {"none": single, "sum": np.sum(single), "mean": np.sum(single) / w[CLASSES].sum()}
+    for reduction, value in expected.items():
+        loss = nn.CrossEntropyLoss(weight, reduction=reduction, label_smoothing=smoothing)  # type: ignore[arg-type]
+        np.testing.assert_allclose(loss(tensor(SCORES), CLASSES).data, value, rtol=1e-12)
+
+
+def test_cross_entropy_is_the_nll_of_log_softmax() -> None:
+    loss, nll = nn.CrossEntropyLoss(CLASS_WEIGHT), nn.NLLLoss(CLASS_WEIGHT)
+    x = tensor(SCORES)
+    assert loss(x, CLASSES).item() == pytest.approx(nll(x.log_softmax(), CLASSES).item(), rel=1e-14)
+
+
+def test_without_weights_and_smoothing_cross_entropy_is_one_primitive() -> None:
+    logits = nn.Parameter(SCORES)
+    for loss, target in ((nn.CrossEntropyLoss(), CLASSES), (nn.BCEWithLogitsLoss(), np.ones((12, 3)))):
+        node = loss(logits, target).node
+        assert node is not None
+        assert node.primitive.name in ("cross_entropy", "bce_with_logits")
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_binary_cross_entropy_by_its_formula(smoothing: float) -> None:
+    t = np.array([[0.0, 1.0, 0.25]] * 12)
+    p, soft = 1 / (1 + np.exp(-SCORES)), t * (1 - smoothing) + smoothing / 2
+    single = CLASS_WEIGHT * (-7.0 * soft * np.log(p) - (1 - soft) * np.log(1 - p))
+    for reduction, value in {"none": single, "sum": single.sum(), "mean": single.mean()}.items():
+        loss = nn.BCEWithLogitsLoss(CLASS_WEIGHT, reduction=reduction, pos_weight=7.0, label_smoothing=smoothing)  # type: ignore[arg-type]
+        np.testing.assert_allclose(loss(tensor(SCORES), t).data, value, rtol=1e-9)
+    plain = CLASS_WEIGHT * (-t * np.log(p) - (1 - t) * np.log(1 - p))
+    np.testing.assert_allclose(nn.BCELoss(CLASS_WEIGHT)(tensor(p), t).item(), plain.mean(), rtol=1e-9)
+
+
+def test_two_classes_cost_the_same_as_one_logit_or_as_two() -> None:
+    x, t = SCORES[:, 0], CLASSES % 2
+    two = tensor(np.stack([np.zeros(12), x], axis=1))
+    for smoothing in (0.0, 0.3):
+        one = nn.BCEWithLogitsLoss(label_smoothing=smoothing)(tensor(x), t).item()
+        assert nn.CrossEntropyLoss(label_smoothing=smoothing)(two, t).item() == pytest.approx(one, rel=1e-12)
+
+
+def test_weights_keep_the_dtype_of_the_input_and_belong_to_the_state() -> None:
+    x = tensor(SCORES.astype(np.float32))
+    losses: list[Any] = [
+        nn.CrossEntropyLoss(CLASS_WEIGHT, label_smoothing=0.1),
+        nn.BCEWithLogitsLoss(CLASS_WEIGHT, pos_weight=CLASS_WEIGHT),
+    ]
+    for loss, target in zip(losses, (CLASSES, np.ones((12, 3))), strict=True):
+        assert loss(x, target).dtype == np.float32
+        assert np.array_equal(loss.state_dict()["weight"], CLASS_WEIGHT)
+        assert list(loss.parameters()) == []
+
+
+def test_nothing_is_lost_with_weights_either() -> None:
+    far = nn.Parameter(np.array([200.0, -200.0, 200.0], np.float32))
+    loss = nn.BCEWithLogitsLoss(reduction="none", pos_weight=3.0)(far, [0.0, 1.0, 1.0])
+    assert loss.data.tolist() == [200, 600, 0]
+    loss.sum().backward()
+    assert far.grad is not None
+    assert far.grad.data.tolist() == [1, -3, 0]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.CrossEntropyLoss([1.0, 2.0])(tensor(SCORES), CLASSES), r"shape \(2,\): 3 classes need one weight"),
+        (lambda: nn.NLLLoss(1.0)(tensor(SCORES), CLASSES), r"shape \(\): 3 classes need one weight each"),
+        (lambda: nn.BCELoss([1.0, 2.0])(tensor([0.5]), [1.0]), r"weight has shape \(2,\).* to the input's \(1,\)"),
+        (
+            lambda: nn.BCEWithLogitsLoss(pos_weight=[1.0, 2.0])(tensor(SCORES), SCORES),
+            r"pos_weight has shape \(2,\), which does not broadcast to the input's \(12, 3\)",
+        ),
+        (lambda: nn.CrossEntropyLoss(label_smoothing=1.5), r"label_smoothing must be in \[0, 1\], not 1.5"),
+        (lambda: nn.BCEWithLogitsLoss(label_smoothing=-0.1), r"label_smoothing must be in \[0, 1\], not -0.1"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
 
 
 def test_settings_are_checked_and_shown() -> None:

@@ -97,7 +97,7 @@ def test_losses_that_compare_one_to_one(name: str, reduction: str, torch: Any) -
     x, target = rng().normal(size=(20, 3)) * 2, rng().uniform(size=(20, 3))
     if name == "BCELoss":
         x = 1 / (1 + np.exp(-x))
-    same(getattr(nn, name)(reduction), getattr(torch.nn, name)(reduction=reduction), torch, x, target)
+    same(getattr(nn, name)(reduction=reduction), getattr(torch.nn, name)(reduction=reduction), torch, x, target)
 
 
 def test_huber_with_another_delta(torch: Any) -> None:
@@ -109,7 +109,38 @@ def test_huber_with_another_delta(torch: Any) -> None:
 @pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss"])
 def test_losses_on_class_indices(name: str, reduction: str, torch: Any) -> None:
     x, target = rng().normal(size=(20, 4)) * 5, rng().integers(0, 4, 20)
-    same(getattr(nn, name)(reduction), getattr(torch.nn, name)(reduction=reduction), torch, x, target)
+    same(getattr(nn, name)(reduction=reduction), getattr(torch.nn, name)(reduction=reduction), torch, x, target)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [None, 0.0, 0.1, 1.0])
+def test_class_weights_and_label_smoothing(smoothing: float | None, reduction: str, torch: Any) -> None:
+    x, target, weight = rng().normal(size=(20, 4)) * 5, rng().integers(0, 4, 20), rng().uniform(0, 3, 4)
+    options: dict[str, Any] = {"reduction": reduction}
+    name = "NLLLoss" if smoothing is None else "CrossEntropyLoss"
+    if smoothing is not None:
+        options["label_smoothing"] = smoothing
+    ours, theirs = getattr(nn, name), getattr(torch.nn, name)
+    for w in (None, weight):
+        same(ours(w, **options), theirs(None if w is None else torch.tensor(w), **options), torch, x, target)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_weighted_binary_losses(reduction: str, torch: Any) -> None:
+    x, target, weight = rng().normal(size=(20, 3)) * 3, rng().uniform(size=(20, 3)), rng().uniform(0, 3, (20, 1))
+    positive, w = np.array([0.2, 1.0, 9.0]), torch.tensor(weight)
+    options: dict[str, Any] = {"reduction": reduction}
+    p = torch.tensor(positive)
+    for ours, theirs in (
+        (nn.BCEWithLogitsLoss(weight, **options), torch.nn.BCEWithLogitsLoss(w, **options)),
+        (nn.BCEWithLogitsLoss(pos_weight=positive, **options), torch.nn.BCEWithLogitsLoss(pos_weight=p, **options)),
+        (
+            nn.BCEWithLogitsLoss(weight, pos_weight=positive, **options),
+            torch.nn.BCEWithLogitsLoss(w, pos_weight=p, **options),
+        ),
+    ):
+        same(ours, theirs, torch, x, target)
+    same(nn.BCELoss(weight, **options), torch.nn.BCELoss(w, **options), torch, 1 / (1 + np.exp(-x)), target)
 
 
 @pytest.mark.parametrize("shape", [(300, 200), (60, 20, 5, 5)])

@@ -77,5 +77,9 @@ def test_a_session_steps_down_where_its_validation_loss_stands_still_and_remembe
     assert session.lr < hp.lr / 5
     for epoch, record in enumerate(session.history[1:]):
         assert record.lr == learning_rate(hp, session.history[: epoch + 1])
-    session.set(schedule="constant")
+    while len(session.history) > 1:  # back in time
+        session.history.pop()
+        assert session.lr == learning_rate(hp, session.history)
     assert session.lr == hp.lr
+    session.set(lr=0.25)
+    assert session.lr == 0.25

@@ -65,15 +65,23 @@ def test_rewound_forked_and_restored_runs_end_bit_identical(optimizer):
     assert straight.repeatable
 
 
+CHANGES = (
+    {"lr": 0.1},
+    {"dropout": 0.0},
+    {"batch_size": 50},
+    {"optimizer": "sgd"},
+    {"optimizer": "sgd", "nesterov": True},
+    {"schedule": "plateau", "plateau_patience": 0},
+    {"l1_mode": "proximal"},
+    {"clip_value": 0.01},
+)
 verbs = st.lists(
     st.one_of(
         st.tuples(st.just("step"), st.integers(1, 9)),
         st.tuples(st.just("rewind"), st.floats(0, 1)),
         st.tuples(st.just("to_step"), st.floats(0, 1)),
         st.tuples(st.just("fork"), st.floats(0, 1)),
-        st.tuples(
-            st.just("set"), st.sampled_from([{"lr": 0.1}, {"dropout": 0.0}, {"batch_size": 50}, {"optimizer": "sgd"}])
-        ),
+        st.tuples(st.just("set"), st.sampled_from(CHANGES)),
         st.tuples(st.just("other"), st.sampled_from([{"hidden": (3,)}, {"seed": 5}, {"activation": "tanh"}])),
         st.tuples(st.just("checkout"), st.floats(0, 1)),
     ),

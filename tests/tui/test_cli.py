@@ -115,6 +115,8 @@ def test_run_exits_with_1_when_a_fault_was_found():
         (["graph", "--level", "all"], "argument --level: invalid choice: 'all'"),
         (["graph", "-o", "net.gif"], "net.gif: a picture ends in .svg, .png or .pdf"),
         (["graph", "-o", "nowhere/net.dot"], "nowhere/net.dot"),
+        (["lr-find", "--batches", "5"], "--batches must be at least 20, not 5"),
+        (["lr-find", "--data", "digitz"], "did you mean digits?"),
         (["run", "--epochs", "0"], "epochs must be a whole number from 1"),
         (["--threads", "0"], "--threads must be at least 1"),
         (["--bogus"], "unrecognized arguments: --bogus"),
@@ -130,6 +132,29 @@ def test_bad_input_gets_one_clear_line_and_code_2(arguments, message):
     assert done.stderr.startswith("nn-debug: ")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_lr_find_draws_the_curve_and_suggests_a_learning_rate_to_set():
+    done = nn_debug("lr-find", "--data", "iris", "--set", "optimizer=sgd")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "iris: learning-rate range test" in done.stdout
+    assert {"▲", "┤", "┬"} < set(done.stdout)
+    assert "1e-06" in done.stdout
+    setting = done.stdout.split("suggested: --set ")[1].strip()
+    assert 1e-3 < float(setting.removeprefix("lr=")) < 1
+    assert nn_debug("run", "--data", "iris", "--epochs", "1", "--set", setting).returncode == 0
+
+
+def test_lr_find_exits_with_1_when_the_curve_says_nothing_and_2_when_the_experiment_fails(tmp_path):
+    silent = nn_debug("lr-find", "--data", "spiral", "--batches", "20")
+    assert silent.returncode == 1
+    assert "hardly fallen" in silent.stdout
+    assert "suggested" not in silent.stdout
+    text = "from tinygrad_nn.training import Experiment\nclass Mine(Experiment):\n    def data(self, hp, rng):\n"
+    failing = nn_debug("lr-find", written(tmp_path, text + "        1 / 0\n"), cwd=tmp_path)
+    assert failing.returncode == 2
+    assert "nn-debug: Mine failed" in failing.stderr
+    assert "1 / 0" in failing.stderr
 
 
 MESSY = """id,area,heating,new,price
@@ -258,7 +283,7 @@ def test_help_names_every_data_set_and_every_hyperparameter_with_its_default():
     from tinygrad_nn.data import registry
     from tinygrad_nn.training import KNOBS
 
-    for arguments in (["--help"], ["run", "--help"]):
+    for arguments in (["--help"], ["run", "--help"], ["lr-find", "--help"]):
         done = nn_debug(*arguments)
         assert done.returncode == 0
         for name in (*registry.names(), *KNOBS):

@@ -3,6 +3,7 @@
 from .branches import Branch, Snapshot
 from .experiment import Experiment
 from .hyperparameters import KNOBS, Hyperparameters, Knob
+from .lr_range import LRRangeTest, lr_range_test
 from .session import NeedsRestart, Session, Stop
 
 __all__ = [
@@ -11,8 +12,10 @@ __all__ = [
     "Experiment",
     "Hyperparameters",
     "Knob",
+    "LRRangeTest",
     "NeedsRestart",
     "Session",
     "Snapshot",
     "Stop",
+    "lr_range_test",
 ]

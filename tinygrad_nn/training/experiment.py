@@ -29,6 +29,12 @@ from ..node import Array
 from ..tensor import Tensor
 from .hyperparameters import Hyperparameters
 
+LOSSES: dict[str, type[nn.MSELoss] | type[nn.L1Loss] | type[nn.HuberLoss]] = {
+    "mse": nn.MSELoss,
+    "l1": nn.L1Loss,
+    "huber": nn.HuberLoss,
+}
+
 
 class Experiment:
     """A recipe; each method may be overridden. All randomness comes from the generators handed in.
@@ -111,10 +117,14 @@ class Experiment:
     def loss(self, hp: Hyperparameters, train: Dataset) -> Callable[[Tensor, Any], Tensor]:
         """From the model's output and the targets of a batch to the mean loss."""
         if train.task == "regression":
-            return nn.MSELoss()
+            return LOSSES[hp.loss]()
+        weight = class_weights(train) if hp.class_weight == "balanced" else None
         if train.n_classes == 2 and outputs(train) == 1:
-            return nn.BCEWithLogitsLoss()
-        return nn.CrossEntropyLoss()
+            if weight is None:
+                return nn.BCEWithLogitsLoss(label_smoothing=hp.label_smoothing)
+            pos_weight = weight[1] / weight[0]
+            return nn.BCEWithLogitsLoss(weight[0], pos_weight=pos_weight, label_smoothing=hp.label_smoothing)
+        return nn.CrossEntropyLoss(weight, label_smoothing=hp.label_smoothing)
 
     def targets(self, hp: Hyperparameters, part: Dataset) -> Array:
         """The targets of a part of the data as the loss takes them: a column of floats for a single output."""
@@ -159,3 +169,14 @@ def outputs(train: Dataset) -> int:
 def predicted_classes(output: Array) -> Array:
     """The class that each row of outputs means: of one column, a logit, 1 right of 0; of several, the largest."""
     return np.asarray(output.argmax(axis=1) if output.shape[1] > 1 else output[:, 0] > 0)
+
+
+def class_weights(train: Dataset) -> Array:
+    """A weight (classes,) for the examples of each class, n / (classes · n_c): scikit-learn's "balanced".
+
+    Every class then counts the same in all, and an example 1 on average. Only classes that have examples are
+    counted; the others' weight is 0.
+    """
+    counts = np.bincount(train.y, minlength=train.n_classes)
+    shares = np.count_nonzero(counts) * counts / train.n_samples
+    return np.divide(1, shares, out=np.zeros(len(counts)), where=counts > 0)

@@ -310,6 +310,32 @@ class Hyperparameters:
         "feature; the layer, example by example; or nothing.",
         choices=("none", "batch", "layer"),
     )
+    loss: str = knob(
+        "mse",
+        "loss",
+        "choice",
+        "What a regression makes small: the squared error (mse), the absolute error (l1), or the squared error up to 1 "
+        "and the absolute one beyond (huber); wild targets pull less in the latter two. Classes have cross-entropy.",
+        choices=("mse", "l1", "huber"),
+    )
+    label_smoothing: float = knob(
+        0.0,
+        "smoothing",
+        "number",
+        "The share of each label that is spread over all classes, so that the network is not driven to be ever surer "
+        "(Szegedy et al. 2016). The validation loss is measured with it too.",
+        low=0,
+        high=1,
+        open_high=True,
+    )
+    class_weight: str = knob(
+        "none",
+        "class weight",
+        "choice",
+        "What an example counts in the loss: all the same, or balanced, each the more the rarer its class is in the "
+        "training part, so that every class counts the same. Accuracy does not weigh.",
+        choices=("none", "balanced"),
+    )
     weight_decay: float = knob(
         0.0,
         "weight decay",

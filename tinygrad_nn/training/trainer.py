@@ -88,6 +88,7 @@ class Trainer:
         self._validation_targets = self.experiment.targets(hp, self.validation)
         self.probe = Probe(self.model)
         self.history: list[EpochRecord] = []
+        self._lr: tuple[Hyperparameters | None, EpochRecord | None, float] = (None, None, math.nan)
         self.epoch = 0  # completed epochs
         self.steps = 0
         self._in_epoch = False
@@ -123,7 +124,10 @@ class Trainer:
     @property
     def lr(self) -> float:
         """The learning rate of the next step."""
-        return learning_rate(self.hyperparameters, self.history)
+        hp, last = self.hyperparameters, self.history[-1] if self.history else None
+        if self._lr[0] is not hp or self._lr[1] is not last:  # once an epoch: a plateau is looked for in all of them
+            self._lr = hp, last, learning_rate(hp, self.history)
+        return self._lr[2]
 
     def sample_loss(self) -> Tensor:
         """The loss of the first examples of the training part, a batch of them, with the graph that leads to it.
