@@ -209,9 +209,8 @@ class NNDebugApp(App[int]):
             self.worker.send(Pause())
         at, shown = self.moment, self.shown
         hp = shown.hyperparameters
-        where = (
-            f"epoch {shown.epoch}" if at is not None or not shown.batch else f"batch {shown.batch} after {shown.epoch}"
-        )
+        batch = at is None and shown.batch
+        where = f"batch {batch} of epoch {shown.epoch + 1}" if batch else f"epoch {shown.epoch}"
 
         def changes(text: str) -> dict[str, Any]:
             return {name: after for name, (_, after) in hp.differences(hp.updated(text.split())).items()}

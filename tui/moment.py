@@ -30,12 +30,12 @@ class Mark:
 
 
 def at(snapshot: Snapshot, epoch: int | None) -> Snapshot:
-    """The run as it was at the end of `epoch`; the snapshot itself if None.
+    """The run as it was at the end of `epoch`; the snapshot itself if None, or where the branch knows of no such epoch.
 
     `loss` is the epoch's mean, since those of batches are not kept, and `lr` that of its last step. What is of the
     branch as a whole stays: `known`, `branches`, `changes`.
     """
-    if epoch is None:
+    if epoch is None or epoch >= len(snapshot.known):
         return snapshot
     record, history = snapshot.known[epoch], snapshot.known[: epoch + 1]
     return replace(

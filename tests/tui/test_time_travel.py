@@ -182,8 +182,11 @@ async def test_a_fork_that_changes_nothing_and_one_that_is_left():
         await d.press("f", "escape")
         await d.until(lambda: d.app.screen is d.app.main)
         assert len(d.now.branches) == 1
-        await d.press("s", "f")
-        await d.until(lambda: isinstance(d.app.screen, PromptScreen))
+        await d.press("s")
+        await d.until(lambda: d.now.batch == 1)
+        await d.press("f")
+        await d.until(lambda: isinstance(d.app.screen, PromptScreen) and verdict(d) == "as it is")
+        assert d.app.screen.query_one(".box").border_title == "Fork at batch 1 of epoch 3, with"
         await d.press("enter")
         await d.until(lambda: len(d.now.branches) == 2)
         assert (d.now.epoch, d.now.batch) == (2, 1)

@@ -86,6 +86,7 @@ class PromptScreen(ModalScreen[str]):
 
     def on_mount(self) -> None:
         self.field.focus()
+        self.verdict.judge("", self.check)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.verdict.judge(event.value, self.check)
