@@ -181,7 +181,7 @@ def test_every_named_initialiser_has_its_spread(name: str) -> None:
     w = weight()
     assert init.INITIALISERS[name](w, rng=rng()) is w
     assert w.data.std() == pytest.approx(STD_BY_NAME[name], rel=0.02, abs=1e-6)
-    assert name != "constant" or (w.data == np.float32(0.05)).all()
+    assert name != "constant" or (w.data == 0.05).all()
 
 
 def test_uniform_has_bounds_and_normal_has_none() -> None:
