@@ -212,6 +212,7 @@ class _Loop:
                 session.checkout(session.branches[number])
         self.error = ""
         if not isinstance(command, Set) or session.branch is not branch:
+            self.loss = session.history[-1].train_loss
             self.rest()
             self.diagnose()
         elif self.state != "running":
