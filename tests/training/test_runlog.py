@@ -276,6 +276,16 @@ def test_files_that_are_no_runs_say_so_in_a_line_and_stay_as_they_are(tmp_path):
         RunLog.open(good)
 
 
+def test_a_run_in_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "a.run"
+    s, recorder = recorded(path)
+    s.next(2)
+    recorder.close()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    read(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.run"]  # nothing was put beside it
+
+
 def test_an_older_file_is_brought_up_to_date(tmp_path, monkeypatch):
     path = tmp_path / "a.run"
     s, recorder = recorded(path)

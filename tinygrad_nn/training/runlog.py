@@ -335,6 +335,8 @@ def _alive(process: int) -> bool:
 
 def _connected(path: Path, read_only: bool = False) -> sqlite3.Connection:
     uri = path.resolve().as_uri() + ("?mode=ro" if read_only else "")
+    if read_only and not os.access(path.resolve().parent, os.W_OK) and not Path(f"{path}-wal").exists():
+        uri += "&immutable=1"  # in a folder where SQLite cannot put its index of the write-ahead log, and needs none
     connection = sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=False)
     connection.execute("PRAGMA foreign_keys = ON")
     if not read_only:
