@@ -276,7 +276,6 @@ class _Loop:
             self.speed = (session.steps - steps) / max(now - then, 1e-9)
             self.published = (now, session.steps)
             self.publish(notice, session.stop is not None)
-        time.sleep(0)  # hand the interpreter to the screen if it waits for it
 
     def diagnose(self) -> None:
         """Look for faults; the longer the history, the more epochs until the next look."""

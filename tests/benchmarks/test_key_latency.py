@@ -7,24 +7,24 @@ import time
 
 from textual import events
 
-from tinygrad_nn.training import Experiment, Hyperparameters
+from tinygrad_nn.training.source import Source
 from tui.app import NNDebugApp
-from tui.protocol import Run
-from tui.worker import start
+from tui.inferior import Inferior, Start
 
 
 def test_key_latency(benchmark):
     """One round is one key, from the terminal driver to its action."""
 
     async def keys(count: int) -> list[float]:
-        worker = start(Experiment("digits"), Hyperparameters(epochs=1_000_000))
+        worker = Inferior(Start(Source(data="digits", settings=("epochs=1000000",)), None, True))
+        worker.start()
+        worker.ready()
         app = NNDebugApp(worker)
         answered: list[float] = []
         app.action_toggle_log = lambda: answered.append(time.perf_counter())
         delays = []
         try:
             async with app.run_test(size=(120, 40)):
-                worker.send(Run())
                 for _ in range(count):
                     await asyncio.sleep(0.05)
                     before, began = len(answered), time.perf_counter()
@@ -34,7 +34,7 @@ def test_key_latency(benchmark):
                     while len(answered) == before:
                         await asyncio.sleep(0.0005)
                     delays.append(answered[-1] - began)
-                assert worker.snapshot.steps > 0
+                assert worker.snapshot.state == "running"
         finally:
             worker.close()
         return delays
