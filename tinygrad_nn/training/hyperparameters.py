@@ -229,7 +229,8 @@ class Hyperparameters:
         32,
         "batch size",
         "integer",
-        "How many examples a step averages over. Small batches are noisy and quick, large ones smooth and slow.",
+        "How many examples a step averages over. Small batches are noisy and quick, large ones smooth and slow; 1 is "
+        "stochastic gradient descent in its first meaning, all examples or more are full-batch gradient descent.",
         low=1,
         high=1_000_000,
         in_flight=True,
