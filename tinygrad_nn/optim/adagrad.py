@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Array
-from .optimizer import Optimizer, Params, require
+from .optimizer import Optimizer, Params, Part, require
 
 
 class Adagrad(Optimizer):
@@ -40,18 +39,9 @@ class Adagrad(Optimizer):
         for bucket in self._buckets[-1]:
             bucket.state["sum"].fill(self.param_groups[-1]["initial_accumulator_value"])
 
-    def update(
-        self,
-        settings: Mapping[str, Any],
-        data: Array,
-        grad: Array,
-        state: Mapping[str, Array],
-        step: int,
-        scratch: Array,
-    ) -> None:
+    def update(self, settings: Mapping[str, Any], part: Part, step: int) -> None:
+        data, grad, state, scratch = part
         total = state["sum"]
-        if settings["weight_decay"]:
-            grad += np.multiply(data, settings["weight_decay"], scratch)
         total += np.multiply(grad, grad, scratch)
         np.sqrt(total, scratch)
         scratch += settings["eps"]

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Array
-from .optimizer import Optimizer, Params, require
+from .optimizer import Optimizer, Params, Part, require
 
 
 class Adam(Optimizer):
@@ -35,18 +34,9 @@ class Adam(Optimizer):
         for i, beta in enumerate(settings["betas"], start=1):
             require({f"beta{i}": beta}, f"beta{i}", 0, 1)
 
-    def update(
-        self,
-        settings: Mapping[str, Any],
-        data: Array,
-        grad: Array,
-        state: Mapping[str, Array],
-        step: int,
-        scratch: Array,
-    ) -> None:
+    def update(self, settings: Mapping[str, Any], part: Part, step: int) -> None:
+        data, grad, state, scratch = part
         (beta1, beta2), m, v = settings["betas"], state["m"], state["v"]
-        if settings["weight_decay"]:
-            grad += np.multiply(data, settings["weight_decay"], scratch)
         m *= beta1
         m += grad
         v *= beta2
@@ -78,14 +68,6 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay)
 
-    def update(
-        self,
-        settings: Mapping[str, Any],
-        data: Array,
-        grad: Array,
-        state: Mapping[str, Array],
-        step: int,
-        scratch: Array,
-    ) -> None:
+    def decay(self, settings: Mapping[str, Any], part: Part) -> None:
+        data = part.data
         data *= 1 - settings["lr"] * settings["weight_decay"]
-        super().update({**settings, "weight_decay": 0.0}, data, grad, state, step, scratch)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,20 @@ ParamGroup: TypeAlias = dict[str, Any]
 Params: TypeAlias = "Iterable[Tensor] | Iterable[ParamGroup]"
 
 
+class Part(NamedTuple):
+    """What an update rule is about: arrays of one shape."""
+
+    data: Array
+    grad: Array
+    state: Mapping[str, Array]
+    scratch: Array
+
+    def of(self, elements: slice) -> Part:
+        """Some of the elements, as views."""
+        state = {name: array[elements] for name, array in self.state.items()}
+        return Part(self.data[elements], self.grad[elements], state, self.scratch[elements])
+
+
 class _Bucket:
     """The parameters of one group and dtype: one vector of values, one of gradients, one for each state."""
 
@@ -29,17 +43,15 @@ class _Bucket:
         ends = np.cumsum([p.size for p in params]).tolist()
         self.slices = [slice(end - p.size, end) for p, end in zip(params, ends, strict=True)]
         dtype = params[0].dtype
-        self.data = np.empty(ends[-1], dtype)
-        self.grad = np.empty(ends[-1], dtype)
-        self.scratch = np.empty(ends[-1], dtype)
+        data, grad, scratch = (np.empty(ends[-1], dtype) for _ in range(3))
         self.state = {name: np.zeros(ends[-1], dtype) for name in state_names}
+        self.all = Part(data, grad, self.state, scratch)
         self.steps = [0] * len(params)
         self.views = [
-            (p, self.data[s].reshape(p.shape), self.grad[s].reshape(p.shape))
-            for p, s in zip(params, self.slices, strict=True)
+            (p, data[s].reshape(p.shape), grad[s].reshape(p.shape)) for p, s in zip(params, self.slices, strict=True)
         ]
-        for p, data, _ in self.views:
-            self.adopt(p, data)
+        for p, view, _ in self.views:
+            self.adopt(p, view)
 
     def adopt(self, p: Tensor, data: Array) -> None:
         """Take in a parameter whose `data` is not the view: at first, and when somebody replaced it."""
@@ -67,7 +79,7 @@ class Optimizer:
 
     `params` are tensors, or groups `{"params": [...], "lr": ...}` that override the defaults. As in
     PyTorch a parameter whose `.grad` is None is left alone. A subclass names its state and gives
-    `update`, the rule for one array.
+    `update`, the rule for one array, and `decay` where its weight decay is another than an L2 penalty's.
     """
 
     state_names: tuple[str, ...] = ()
@@ -111,16 +123,13 @@ class Optimizer:
         require(settings, "lr", 0)
         require(settings, "weight_decay", 0)
 
-    def update(
-        self,
-        settings: Mapping[str, Any],
-        data: Array,
-        grad: Array,
-        state: Mapping[str, Array],
-        step: int,
-        scratch: Array,
-    ) -> None:
-        """Change `data` and `state` in place for the `step`-th time (from 1); `grad` and `scratch` may be used up."""
+    def decay(self, settings: Mapping[str, Any], part: Part) -> None:
+        """Let the weights decay by `settings["weight_decay"]`: here as an L2 penalty's gradient would make them."""
+        grad = part.grad
+        grad += np.multiply(part.data, settings["weight_decay"], part.scratch)
+
+    def update(self, settings: Mapping[str, Any], part: Part, step: int) -> None:
+        """Change data and state in place for the `step`-th time (from 1); gradient and scratch may be used up."""
         raise NotImplementedError(f"{type(self).__name__} has no update rule")
 
     def step(self) -> None:
@@ -130,14 +139,18 @@ class Optimizer:
                 first = b.steps[0]
                 if b.gather() and b.steps.count(first) == len(b.steps):
                     b.steps = [first + 1] * len(b.steps)
-                    self.update(settings, b.data, b.grad, b.state, first + 1, b.scratch)
+                    self._apply(settings, b.all, first + 1)
                 else:
-                    for i, part in enumerate(b.slices):
+                    for i, elements in enumerate(b.slices):
                         if b.params[i].grad is not None:
                             b.steps[i] += 1
-                            state = {name: array[part] for name, array in b.state.items()}
-                            self.update(settings, b.data[part], b.grad[part], state, b.steps[i], b.scratch[part])
-                note_write(b.data)
+                            self._apply(settings, b.all.of(elements), b.steps[i])
+                note_write(b.all.data)
+
+    def _apply(self, settings: Mapping[str, Any], part: Part, step: int) -> None:
+        if settings["weight_decay"]:
+            self.decay(settings, part)
+        self.update(settings, part, step)
 
     def zero_grad(self) -> None:
         """Forget all gradients (`.grad` is None afterwards)."""

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Array
-from .optimizer import Optimizer, Params, require
+from .optimizer import Optimizer, Params, Part, require
 
 
 class RMSprop(Optimizer):
@@ -39,18 +38,9 @@ class RMSprop(Optimizer):
         require(settings, "eps", 0)
         require(settings, "momentum", 0, 1)
 
-    def update(
-        self,
-        settings: Mapping[str, Any],
-        data: Array,
-        grad: Array,
-        state: Mapping[str, Array],
-        step: int,
-        scratch: Array,
-    ) -> None:
+    def update(self, settings: Mapping[str, Any], part: Part, step: int) -> None:
+        data, grad, state, scratch = part
         alpha, momentum, square = settings["alpha"], settings["momentum"], state["square_avg"]
-        if settings["weight_decay"]:
-            grad += np.multiply(data, settings["weight_decay"], scratch)
         np.multiply(grad, grad, scratch)
         scratch *= 1 - alpha
         square *= alpha

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Array
-from .optimizer import Optimizer, Params, require
+from .optimizer import Optimizer, Params, Part, require
 
 
 class SGD(Optimizer):
@@ -34,18 +33,9 @@ class SGD(Optimizer):
         if settings["nesterov"] and not settings["momentum"]:
             raise ValueError("Nesterov's momentum needs momentum > 0")
 
-    def update(
-        self,
-        settings: Mapping[str, Any],
-        data: Array,
-        grad: Array,
-        state: Mapping[str, Array],
-        step: int,
-        scratch: Array,
-    ) -> None:
+    def update(self, settings: Mapping[str, Any], part: Part, step: int) -> None:
+        data, grad, state, scratch = part
         momentum = settings["momentum"]
-        if settings["weight_decay"]:
-            grad += np.multiply(data, settings["weight_decay"], scratch)
         if momentum:
             velocity = state["momentum_buffer"]
             velocity *= momentum
