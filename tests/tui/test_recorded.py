@@ -245,7 +245,8 @@ def test_an_experiment_that_has_gone_cannot_be_resumed(tmp_path):
 
 def test_a_disk_that_fills_up_is_told_on_the_screen_and_the_training_goes_on(tmp_path):
     (tmp_path / "file").write_text("")
-    inferior = Inferior(Start(Source(data="xor"), None, True, str(tmp_path / "file" / "a.nndb")))
+    source = Source(data="xor", settings=("epochs=1000000",))
+    inferior = Inferior(Start(source, None, True, str(tmp_path / "file" / "a.nndb")))
     inferior.start()
     inferior.ready()
     try:
