@@ -352,7 +352,7 @@ async def test_a_click_on_a_key_in_the_footer_presses_it():
 
 async def test_the_footer_follows_the_width():
     async with driven((120, 40)) as d:
-        assert "y log" in d.footer
+        await d.until(lambda: "y log" in d.footer)
         await d.pilot.resize_terminal(60, 18)
         await d.until(lambda: "q quit" in d.footer and "y log" not in d.footer)
         await d.pilot.resize_terminal(120, 40)
