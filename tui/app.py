@@ -42,6 +42,7 @@ from tui.replay import opened
 from tui.screens.branches import BranchesScreen
 from tui.screens.breakpoints import BreakpointsScreen
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.graph import GraphScreen
 from tui.screens.help import HelpScreen
 from tui.screens.main import MINIMUM_SIZE, PANES, MainScreen
 from tui.screens.open import Chosen, OpenScreen
@@ -53,7 +54,7 @@ __all__ = ["MINIMUM_SIZE", "NNDebugApp"]
 
 POLL_EVERY = 1 / 10  # seconds
 TERMINATED = 143
-DIALOGUES = (BranchesScreen, BreakpointsScreen, ConfirmScreen, HelpScreen, OpenScreen, PromptScreen)
+DIALOGUES = (BranchesScreen, BreakpointsScreen, ConfirmScreen, GraphScreen, HelpScreen, OpenScreen, PromptScreen)
 
 
 class NNDebugApp(App[int]):
@@ -277,6 +278,9 @@ class NNDebugApp(App[int]):
             "Fork from epoch 0 with it? What was seen stays."
         )
         self.push_screen(ConfirmScreen(question), answered)
+
+    def action_graph(self) -> None:
+        self.push_screen(GraphScreen())
 
     def action_toggle_log(self) -> None:
         chart = self.main.loss

@@ -38,29 +38,29 @@ def draw(
                 session.next()
             for _ in range(steps):
                 session.step()
-            traced = _traced(session, backward)
+            found = traced(session, backward)
     except Exception as error:
         print(f"nn-debug: {experiment.name} failed\n{user_traceback(error)}", file=sys.stderr)
         return 2
     try:
         if output is None:
-            print(text(traced, level, depth))
+            print(text(found, level, depth))
             return 0
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always", UserWarning)
-            written = render_graph(traced, output, level=level, depth=depth, **look)
+            written = render_graph(found, output, level=level, depth=depth, **look)
     except (DrawingError, OSError, ValueError) as error:
         print(f"nn-debug: {error}", file=sys.stderr)
         return 2
     if notes:  # there is no Graphviz: what there is instead
-        print(text(traced, level, depth))
+        print(text(found, level, depth))
         print(f"nn-debug: {notes[0].message}", file=sys.stderr)
         return 2
-    print(f"{written}: {len(traced.nodes):,} nodes, {len(traced.edges):,} edges")
+    print(f"{written}: {len(found.nodes):,} nodes, {len(found.edges):,} edges")
     return 0
 
 
-def _traced(session: Session, backward: bool) -> Graph:
+def traced(session: Session, backward: bool) -> Graph:
     """The graph of one batch's loss; with `backward`, of its gradients too."""
     with trace():
         loss = session.sample_loss()

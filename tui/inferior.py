@@ -23,6 +23,7 @@ from functools import partial
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
+from tinygrad_nn.graph import Graph
 from tinygrad_nn.training import Session
 from tinygrad_nn.training.files import ExperimentError
 from tinygrad_nn.training.recorder import Recorder
@@ -76,6 +77,7 @@ class Inferior:
     def start(self) -> None:
         """Begin the process."""
         self._known, self._unanswered = {}, None
+        self._graph: Graph | None = None
         self._changed = threading.Condition()
         self._output: deque[str] = deque(maxlen=PRINTED)
         key = secrets.token_bytes(32)
@@ -186,7 +188,9 @@ class Inferior:
                     self._unanswered = None
                     known = self._known.setdefault(message.branch, [])
                     known += message.known
-                    self._put(replace(message, known=tuple(known), history=tuple(known[: message.epoch + 1])))
+                    self._graph = message.graph or self._graph
+                    history = tuple(known[: message.epoch + 1])
+                    self._put(replace(message, known=tuple(known), history=history, graph=self._graph))
 
     def _wait(self) -> None:
         """Say what has become of the process when it ends by itself."""
@@ -249,16 +253,19 @@ def _made(start: Start) -> tuple[Worker, list[Recorder]]:
 
 
 def _tell(connection: Connection[Any, Any], worker: Worker) -> None:
-    """Send each snapshot, with the epochs that are new."""
+    """Send each snapshot, with the epochs that are new, and the graph if it is."""
     sent: dict[int, int] = {}
+    shown = None
     while True:
         worker.fresh.wait()
         worker.fresh.clear()
         snapshot = worker.snapshot
         known = snapshot.known[sent.get(snapshot.branch, 0) :]
+        graph = snapshot.graph if snapshot.graph is not shown else None
+        shown = snapshot.graph
         sent[snapshot.branch] = len(snapshot.known)
         with contextlib.suppress(OSError):  # the screen has gone, and main() sees that too
-            connection.send(replace(snapshot, known=known, history=()))
+            connection.send(replace(snapshot, known=known, history=(), graph=graph))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 from tinygrad_nn.diagnosis import Change, EpochRecord, Finding, LayerRecord
+from tinygrad_nn.graph import Graph
 from tinygrad_nn.training import Hyperparameters
 
 PACES = (1, 2, 5, 10, 20, 50, None)  # epochs a second, for eyes to follow; None is as fast as it goes
@@ -89,13 +90,22 @@ class Pace:
 
 
 @dataclass(frozen=True)
+class ShowGraph:
+    """Trace the loss of a batch, with its gradients' operations if asked; the run is not disturbed."""
+
+    backward: bool = False
+
+
+@dataclass(frozen=True)
 class Break:
     """Stop where one of these conditions holds after a step; they replace those that were set."""
 
     conditions: tuple[str, ...]
 
 
-Command: TypeAlias = Run | Pause | Step | Next | Until | Set | Restart | Pace | Rewind | Fork | Checkout | Break
+Command: TypeAlias = (
+    Run | Pause | Step | Next | Until | Set | Restart | Pace | Rewind | Fork | Checkout | Break | ShowGraph
+)
 
 
 @dataclass(frozen=True)
@@ -142,6 +152,7 @@ class Snapshot:
     known: tuple[EpochRecord, ...] = ()
     branch: int = 0
     branches: tuple[BranchInfo, ...] = ()
+    graph: Graph | None = None  # what ShowGraph has asked for last
     breakpoints: tuple[str, ...] = ()
     stops: tuple[float, ...] = ()  # where breakpoints have stopped the branch, in epochs
     layers: tuple[LayerRecord, ...] = ()  # the newest close look

@@ -19,9 +19,11 @@ from typing import TypeAlias
 import numpy as np
 
 from tinygrad_nn.diagnosis import Finding
+from tinygrad_nn.graph import Graph
 from tinygrad_nn.training import Branch, Experiment, Hyperparameters, Session
 from tinygrad_nn.training.files import by_user, user_traceback
 
+from .graphs import traced
 from .protocol import (
     BranchInfo,
     Break,
@@ -34,6 +36,7 @@ from .protocol import (
     Restart,
     Rewind,
     Set,
+    ShowGraph,
     Snapshot,
     State,
     Step,
@@ -134,6 +137,7 @@ class _Loop:
         self.branches: dict[int, BranchInfo] = {}  # as they were shown last
         self.due = 0.0  # when the next batch may begin, by the pace
         self.loss = float("nan")
+        self.graph: Graph | None = None
         self.findings: tuple[Finding, ...] = ()
         self.speed = 0.0
         self.published = (time.perf_counter(), 0)
@@ -167,6 +171,11 @@ class _Loop:
                         self.fail(error)
                     else:
                         notice, refused = str(error), True
+            case ShowGraph(backward):
+                try:
+                    self.graph = self.traced(backward)
+                except Exception as error:
+                    self.fail(error)
             case Break(conditions):
                 try:
                     session.break_at(*conditions)
@@ -220,6 +229,16 @@ class _Loop:
         if len(session.branches) > 1 and session.branch is not branch and not isinstance(command, Checkout):
             return f"{session.branch.title}, from epoch {session.branch.epoch:.4g} of {branch.name}"
         return ""
+
+    def traced(self, backward: bool) -> Graph:
+        """The graph of a batch's loss. It is a training pass: the session is put back to where it was."""
+        session = self.session
+        state, layers = session.capture(), session.layers
+        try:
+            return traced(session, backward)
+        finally:
+            session.restore(state, session.branch.history)
+            session.layers = layers
 
     def trouble(self) -> str:
         """What has gone wrong beside the training, and was not told yet."""
@@ -315,6 +334,7 @@ class _Loop:
             layers=session.layers,
             findings=self.findings,
             changes=tuple(session.branch.changes),
+            graph=self.graph,
             breakpoints=tuple(b.text for b in session.breakpoints),
             stops=self.stops.get(session.branch.id, ()),
             notice=notice,
