@@ -41,6 +41,7 @@ class GraphTree(Tree[str]):
         Binding("j", "cursor_down", "down", show=False),
         Binding("right,l", "open", "open", show=False),
         Binding("left,h", "close", "close", show=False),
+        Binding("space", "screen.train('toggle_run')", "run", show=False),  # not the tree's own meaning of it
     ]
 
     def __init__(self) -> None:
@@ -175,7 +176,6 @@ class GraphScreen(Screen[None]):
         Binding("b", "backward", "forward / backward"),
         Binding("a", "all", "open / close all"),
         Binding("w", "write", "write a picture"),
-        Binding("space", "train('toggle_run')", "run"),
         Binding("s", "train('step')", "step"),
         Binding("n", "train('next')", "epoch"),
     ]
