@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from ..node import Array, _buffer, clock, mode, writes
-from ..nn.module import Module
-from ..ops.primitive import Primitive
+from ..place import Place, caller
 from ..tensor import Tensor
-from .trace import trace
+
+if TYPE_CHECKING:
+    from ..nn import Module
+    from ..ops.primitive import Primitive
 
 Dimension: TypeAlias = "int | Batch"
 
@@ -33,13 +35,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation that ran: `output = primitive(*arrays, **attrs)`, within the module of path `module`."""
+    """One operation that ran: `output = primitive(*arrays, **attrs)`, and where it was called."""
 
     primitive: Primitive
     arrays: Sequence[Any]
     attrs: dict[str, Any]
     output: Array
-    module: str
+    place: Place
     time: int
 
 
@@ -65,15 +67,19 @@ def record(model: Module, inputs: Sequence[Array]) -> Run:
     run = Run([np.array(x) for x in inputs])
     # With gradients the library itself refuses to change in place what has been used.
     tensors = [Tensor(x, requires_grad=x.dtype.kind == "f") for x in run.inputs]
-    with np.errstate(all="ignore"), trace() as tracing:
+    before = mode.watch
 
-        def watch(primitive: Primitive, arrays: Sequence[Any], attrs: dict[str, Any], out: Tensor) -> None:
-            tracing._operation(primitive, arrays, attrs, out)
-            module = tracing._calls[-1][1].name if tracing._calls else ""
-            run.operations.append(Operation(primitive, tuple(arrays), attrs, out.data, module, clock()))
+    def watch(primitive: Primitive, arrays: Sequence[Any], attrs: dict[str, Any], out: Tensor) -> None:
+        if before is not None:
+            before(primitive, arrays, attrs, out)
+        run.operations.append(Operation(primitive, tuple(arrays), attrs, out.data, caller(), clock()))
 
-        mode.watch = watch
-        given = model(*tensors)
+    mode.watch = watch
+    try:
+        with np.errstate(all="ignore"):
+            given = model(*tensors)
+    finally:
+        mode.watch = before
     if isinstance(given, Tensor):
         given = {"output": given}
     elif not isinstance(given, Mapping):
