@@ -211,7 +211,7 @@ def _parts(step: Step, shape: Sequence[Dimension], lengths: tuple[Sequence[int],
     for a, b in zip(*both, strict=True):
         if isinstance(a, slice) and isinstance(b, slice):
             whole = all(p.indices(n[axis]) == (0, n[axis], 1) for p, n in zip((a, b), lengths, strict=True))
-            if not whole and (a != b or isinstance(shape[axis], Batch) and not step.bounds_are_plain(a)):
+            if not whole and a != b:
                 raise Unfit(f"the index {a} was {b} with other inputs")
             found.append(slice(None) if whole else a)
         elif isinstance(a, np.ndarray) and (name := step.made.pair.known(a, b)) is not None:
@@ -228,12 +228,16 @@ def _is_mask(part: Any) -> bool:
     return isinstance(part, np.ndarray | np.bool_ | bool) and np.asarray(part).dtype == bool
 
 
+def _is_all(part: Any) -> bool:
+    return isinstance(part, slice) and part == slice(None)
+
+
 def _getitem(step: Step) -> str:
     x, shape = step.value(0), step.shape_of(0)
     parts = _parts(step, shape, (step.op.arrays[0].shape, step.twin.arrays[0].shape))
     if all(p is None or isinstance(p, slice | int | np.integer) and not isinstance(p, bool) for p in parts):
         return _basic(step, x, parts)
-    gathered = [i for i, p in enumerate(parts) if p != slice(None)] if not any(map(_is_mask, parts)) else []
+    gathered = [i for i, p in enumerate(parts) if not _is_all(p)] if not any(map(_is_mask, parts)) else []
     if len(gathered) == 1:
         index = parts[gathered[0]]
         if not isinstance(index, str):
@@ -247,7 +251,7 @@ def _getitem(step: Step) -> str:
 def _basic(step: Step, x: str, parts: Sequence[Any]) -> str:
     """Slices, single elements and new axes."""
     on_axes = [p for p in parts if p is not None]
-    cut = [(axis, p) for axis, p in enumerate(on_axes) if isinstance(p, slice) and p != slice(None)]
+    cut = [(axis, p) for axis, p in enumerate(on_axes) if isinstance(p, slice) and not _is_all(p)]
     if cut:
         steps = [1 if p.step is None else int(p.step) for _, p in cut]
         ends = [(0, LAST) if s > 0 else (LAST, FIRST) for s in steps]
@@ -271,7 +275,7 @@ def _flat(step: Step, parts: Sequence[Any], shape: Sequence[Dimension]) -> tuple
         raise Unfit("an index that the model computes can only be the single one")
     batch = bool(shape) and isinstance(shape[0], Batch)
     lengths = [n for n in shape[int(batch) :] if isinstance(n, int)]
-    if len(lengths) + batch < len(shape) or (batch and parts[:1] != [slice(None)]):
+    if len(lengths) + batch < len(shape) or (batch and not _is_all(parts[0])):
         raise Unfit("an index selects along the batch axis")
     size = math.prod(lengths)
     ids = np.arange(size).reshape(lengths)[tuple(parts[int(batch) :])]
@@ -288,7 +292,7 @@ def _padding(step: Step) -> list[tuple[int, int]] | None:
     parts = _parts(step, shape, (step.op.output.shape, step.twin.output.shape))
     if len(parts) != len(shape) or not all(isinstance(p, slice) and p.step in (None, 1) for p in parts):
         return None
-    if any(isinstance(n, Batch) and p != slice(None) for n, p in zip(shape, parts, strict=True)):
+    if any(isinstance(n, Batch) and not _is_all(p) for n, p in zip(shape, parts, strict=True)):
         return None
     spans = [p.indices(n)[:2] for p, n in zip(parts, step.op.output.shape, strict=True)]
     if tuple(stop - start for start, stop in spans) != step.op.arrays[0].shape:

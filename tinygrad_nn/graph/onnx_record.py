@@ -91,13 +91,13 @@ def record(model: Module, inputs: Sequence[Array]) -> Run:
     return run
 
 
-def others(inputs: Sequence[Array], batch: int) -> list[Array]:
+def others(inputs: Sequence[Array], batch: int, seed: int) -> list[Array]:
     """Other inputs of the same kind, `batch` long: other numbers, but only whole numbers that the example has too."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     found = []
     for x in inputs:
         if x.ndim:
-            x = np.resize(x[::-1], (batch, *x.shape[1:]))
+            x = np.resize(np.roll(x[::-1], seed, 0), (batch, *x.shape[1:]))
         if x.dtype.kind == "f":
             spread = np.nan_to_num(np.std(x, dtype=np.float64)) or 1.0
             x = (x + spread * rng.normal(size=x.shape)).astype(x.dtype)
