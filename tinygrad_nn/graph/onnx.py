@@ -67,9 +67,9 @@ def to_onnx(
             n = len(inputs[0])
             exported = _consistent(twin, run, named, inputs, (2 * n + 1, 3 * n + 2, n + 3))
         except Unfit as error:
-            warnings.warn(f"the batch size is fixed at {len(inputs[0]) if inputs[0].ndim else 1}: {error}", stacklevel=2)
+            warnings.warn(f"the batch size is fixed at {run.batch}: {error}", stacklevel=2)
     if exported is None:
-        exported = _consistent(twin, run, named, inputs, [len(inputs[0]) if inputs[0].ndim else 1] * 3)
+        exported = _consistent(twin, run, named, inputs, (None, None, None))
     proto = exported.proto(type(model).__name__)
     onnx.checker.check_model(proto, full_check=True)
     _replace(path, proto.SerializeToString())
@@ -88,7 +88,7 @@ def _onnx() -> Any:
 
 
 def _consistent(
-    model: Module, run: Run, named: Mapping[str, Array], inputs: Sequence[Array], batches: Iterable[int]
+    model: Module, run: Run, named: Mapping[str, Array], inputs: Sequence[Array], batches: Iterable[int | None]
 ) -> Export:
     """The export of `run`, which is the same beside runs on other inputs of the lengths given."""
     found = []
@@ -96,7 +96,7 @@ def _consistent(
         try:
             other = record(model, others(inputs, batch, seed))
         except (ValueError, IndexError, TypeError) as error:
-            raise Unfit(f"with {batch} examples the model fails: {error}") from error
+            raise Unfit(f"the model fails with {batch or 'other'} examples: {error}") from error
         found.append(Export(Pair(run, other), named))
     if any(export.nodes != found[0].nodes for export in found):
         raise Unfit("what the model computes depends on the values of its input")
@@ -252,7 +252,8 @@ class Step:
     def translate(self) -> str:
         name, place = self.op.primitive.name, self.op.place
         where = f" ({place})" if place.line else ""
-        if TABLE.get(name) is not self.op.primitive or name not in TRANSLATIONS:
+        # By the forward rule: a module that holds a primitive was copied, and that with it.
+        if name not in TRANSLATIONS or TABLE[name].forward is not self.op.primitive.forward:
             raise NotImplementedError(
                 f"the primitive {name!r} has no translation to ONNX: compose it of the operations of tinygrad_nn{where}"
             )

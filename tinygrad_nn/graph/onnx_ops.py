@@ -179,7 +179,8 @@ def _reshape(step: Step) -> str:
 
 def _transpose(step: Step) -> str:
     axes = step.attr("axes")
-    return step.node("Transpose", step.value(0), perm=[int(a) % len(axes) for a in axes])
+    perm = [int(a) % len(axes) for a in axes]
+    return step.node("Transpose", step.value(0), perm=perm) if perm != sorted(perm) else step.value(0)
 
 
 def _broadcast_to(step: Step) -> str:
@@ -201,6 +202,8 @@ def _parts(step: Step, shape: Sequence[Dimension], lengths: tuple[Sequence[int],
     for op in (step.op, step.twin):
         index = op.attrs["index"]
         parts = list(index) if isinstance(index, tuple) else [index]
+        if any(isinstance(p, list) for p in parts):
+            raise Unfit("an index must be an array, not a list")
         taken = sum(p.ndim if _is_mask(p) else p is not None and p is not Ellipsis for p in parts)
         if not any(p is Ellipsis for p in parts):
             parts.append(Ellipsis)

@@ -59,7 +59,8 @@ class Run:
 
     @property
     def batch(self) -> int:
-        return len(self.inputs[0])
+        """The length of the first axis, 1 without one."""
+        return self.inputs[0].shape[0] if self.inputs[0].ndim else 1
 
 
 def record(model: Module, inputs: Sequence[Array]) -> Run:
@@ -91,15 +92,16 @@ def record(model: Module, inputs: Sequence[Array]) -> Run:
     return run
 
 
-def others(inputs: Sequence[Array], batch: int, seed: int) -> list[Array]:
-    """Other inputs of the same kind, `batch` long: other numbers, but only whole numbers that the example has too."""
+def others(inputs: Sequence[Array], batch: int | None, seed: int) -> list[Array]:
+    """Other inputs of the same kind, `batch` long or as long as they are: other numbers, but only whole numbers that the example has too."""
     rng = np.random.default_rng(seed)
     found = []
     for x in inputs:
         if x.ndim:
-            x = np.resize(np.roll(x[::-1], seed, 0), (batch, *x.shape[1:]))
+            x = np.resize(np.roll(x[::-1], seed, 0), (batch or len(x), *x.shape[1:]))
         if x.dtype.kind == "f":
-            spread = np.nan_to_num(np.std(x, dtype=np.float64)) or 1.0
+            finite = x[np.isfinite(x)].astype(np.float64)
+            spread = finite.std() if finite.size > 1 and np.ptp(finite) else 1.0
             x = (x + spread * rng.normal(size=x.shape)).astype(x.dtype)
         found.append(x)
     return found
