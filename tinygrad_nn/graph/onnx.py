@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,10 +40,10 @@ def to_onnx(
     are exported too. Initialisers have the names of the `state_dict`, and nodes begin with the path of their module;
     inputs are called "input" (or "input_0", ...), outputs "output", or as in the dictionary that the model gives.
 
-    The first axis of all inputs is the batch. It is dynamic where all sizes in the model are either fixed or multiples of
-    it, and fixed to the example's, with a UserWarning that says why, where they are not, or `dynamic_batch` is False.
-    The model also runs, as a copy without hooks, on other numbers and batch sizes. What differs then and was not made by
-    recorded operations (a comparison, `.data`, `if x.sum() > 0`, random numbers) cannot be exported.
+    The first axis of all inputs is the batch. It is dynamic where all sizes in the model are either fixed or multiples
+    of it. Where they are not, it is fixed to the example's, and a UserWarning says why; so it is without
+    `dynamic_batch`. The model also runs, as a copy without hooks, on other numbers and batch sizes: what differs then
+    and was not made by recorded operations (`x > 0`, `.data`, `if x.sum() > 0`, random numbers) cannot be exported.
 
     The file is checked and then put in its place as a whole. ValueError: the model depends on its input in such a way.
     NotImplementedError: a primitive of one's own, for which ONNX has no name. ImportError: no onnx (extra `onnx`).
@@ -95,7 +95,7 @@ def _consistent(
     for seed, batch in enumerate(batches):
         try:
             other = record(model, others(inputs, batch, seed))
-        except (ValueError, IndexError, TypeError) as error:
+        except Exception as error:  # whatever the model asserts of its input
             raise Unfit(f"the model fails with {batch or 'other'} examples: {error}") from error
         found.append(Export(Pair(run, other), named))
     if any(export.nodes != found[0].nodes for export in found):
@@ -122,6 +122,7 @@ class Export:
         self.constants: dict[str, Array] = dict(named)
         self.small: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self.steps: dict[str, Step] = {}
+        self.length = ""  # the value that has the batch size, once it is needed
         for name, array in named.items():
             pair.name(array, array, name, (pair.one.start, pair.two.start))
         self.inputs = self._inputs()
@@ -194,9 +195,9 @@ class Export:
 
     def batch(self) -> str:
         """The batch size as a vector of one element."""
-        if "batch" not in self.nodes:
-            self.nodes["batch"] = Made("batch", "Shape", (next(iter(self.inputs)),), {"start": 0, "end": 1})
-        return "batch"
+        if not self.length:
+            self.length = self.node("batch", "Shape", next(iter(self.inputs)), start=0, end=1)
+        return self.length
 
     # --- the file
 
@@ -251,7 +252,7 @@ class Step:
 
     def translate(self) -> str:
         name, place = self.op.primitive.name, self.op.place
-        where = f" ({place})" if place.line else ""
+        where = f"\n{place}" if place.line else ""
         # By the forward rule: a module that holds a primitive was copied, and that with it.
         if name not in TRANSLATIONS or TABLE[name].forward is not self.op.primitive.forward:
             raise NotImplementedError(
@@ -286,7 +287,7 @@ class Step:
     def values(self) -> list[str]:
         return [self.value(i) for i in range(len(self.op.arrays))]
 
-    def value(self, i: int, dtype: np.dtype[Any] | None | str = "of the result") -> str:
+    def value(self, i: int, dtype: np.dtype[Any] | str | None = "of the result") -> str:
         """Input `i`, cast to the dtype of the result unless another, or None, is asked for."""
         wanted = self.dtype if isinstance(dtype, str) else dtype
         return self.array(self.op.arrays[i], self.twin.arrays[i], wanted)
@@ -318,7 +319,7 @@ class Step:
     def _number(self, a: Any, b: Any, dtype: np.dtype[Any]) -> str:
         if same(a, b):
             return self.constant(a, dtype)
-        if isinstance(b, np.ndarray) or int(a) != a or int(b) != b:
+        if isinstance(b, np.ndarray) or not (float(a).is_integer() and float(b).is_integer()):
             raise Unfit(f"the number {a} was {b} with other inputs")
         n = self.made.pair.dimension(int(a), int(b))
         return self.cast(self.node("Squeeze", self._lengths([n])), np.dtype(np.int64), dtype)

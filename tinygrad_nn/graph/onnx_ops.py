@@ -184,9 +184,10 @@ def _transpose(step: Step) -> str:
 
 
 def _broadcast_to(step: Step) -> str:
-    before = step.shape_of(0)
-    before = [1] * (len(step.shape) - len(before)) + before  # a length that stays may be 1 in the shape asked for
-    return step.expanded(step.value(0), [1 if old == new else new for old, new in zip(before, step.shape, strict=True)])
+    before, shape = step.shape_of(0), step.shape
+    for i in range(-len(before), 0):
+        shape[i] = 1 if shape[i] == before[i] else shape[i]  # a length that stays need not be known
+    return step.expanded(step.value(0), shape)
 
 
 def _concatenate(step: Step) -> str:
@@ -204,7 +205,7 @@ def _parts(step: Step, shape: Sequence[Dimension], lengths: tuple[Sequence[int],
         parts = list(index) if isinstance(index, tuple) else [index]
         if any(isinstance(p, list) for p in parts):
             raise Unfit("an index must be an array, not a list")
-        taken = sum(p.ndim if _is_mask(p) else p is not None and p is not Ellipsis for p in parts)
+        taken = sum(np.ndim(p) if _is_mask(p) else p is not None and p is not Ellipsis for p in parts)
         if not any(p is Ellipsis for p in parts):
             parts.append(Ellipsis)
         at = next(i for i, p in enumerate(parts) if p is Ellipsis)
@@ -223,7 +224,7 @@ def _parts(step: Step, shape: Sequence[Dimension], lengths: tuple[Sequence[int],
             raise Unfit("an index depends on the batch size or on the values")
         else:
             found.append(a)
-        axis += a.ndim if _is_mask(a) else a is not None
+        axis += np.ndim(a) if _is_mask(a) else a is not None
     return found
 
 
@@ -238,7 +239,7 @@ def _is_all(part: Any) -> bool:
 def _getitem(step: Step) -> str:
     x, shape = step.value(0), step.shape_of(0)
     parts = _parts(step, shape, (step.op.arrays[0].shape, step.twin.arrays[0].shape))
-    if all(p is None or isinstance(p, slice | int | np.integer) and not isinstance(p, bool) for p in parts):
+    if all(p is None or (isinstance(p, slice | int | np.integer) and not isinstance(p, bool)) for p in parts):
         return _basic(step, x, parts)
     gathered = [i for i, p in enumerate(parts) if not _is_all(p)] if not any(map(_is_mask, parts)) else []
     if len(gathered) == 1:

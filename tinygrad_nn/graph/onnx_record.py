@@ -93,7 +93,10 @@ def record(model: Module, inputs: Sequence[Array]) -> Run:
 
 
 def others(inputs: Sequence[Array], batch: int | None, seed: int) -> list[Array]:
-    """Other inputs of the same kind, `batch` long or as long as they are: other numbers, but only whole numbers that the example has too."""
+    """Other inputs of the same kind, `batch` long or as long as they are.
+
+    Whole numbers are taken from the example: they may be what something is looked up by.
+    """
     rng = np.random.default_rng(seed)
     found = []
     for x in inputs:
