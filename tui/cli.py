@@ -113,7 +113,13 @@ def _run(arguments: Sequence[str]) -> int:
 def _graph(arguments: Sequence[str]) -> int:
     parser = _parser("nn-debug graph", "Show the computation graph of a training step: a tree, or with -o a picture.")
     add = parser.add_argument
-    add("-o", "--output", type=Path, metavar="FILE", help="draw into FILE, by its ending: .svg .png .pdf .dot .json")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="draw into FILE, by its ending: .svg .png .pdf .dot .json; .onnx: the model",
+    )
     add("--level", choices=("modules", "operations", "arrays"), help="the detail (default: as much as can be read)")
     add("--depth", type=_count, metavar="N", help="draw modules nested deeper than N as one box each")
     add("--direction", choices=("TB", "LR"), default="TB", help="top-down (default) or left to right")

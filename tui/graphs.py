@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_nn import grad
-from tinygrad_nn.graph import DrawingError, Graph, graph, render_graph, text, trace
+from tinygrad_nn.graph import DrawingError, Graph, graph, render_graph, text, to_onnx, trace
 from tinygrad_nn.training import Experiment, Hyperparameters, Session
 from tinygrad_nn.training.files import user_traceback
 
@@ -29,8 +29,10 @@ def draw(
 ) -> int:
     """Train as long as asked, trace the loss of one batch, and write its picture, or print its tree.
 
-    The exit code: 0, or 2 when the experiment or the drawing failed.
+    A file that ends in .onnx gets the model's forward pass instead. The exit code: 0, or 2 when the experiment, the
+    drawing or the export failed.
     """
+    exported = output if output is not None and output.suffix.lower() == ".onnx" else None
     try:
         with np.errstate(all="ignore"):  # what overflows is marked in the graph
             session = Session(experiment, hyperparameters)
@@ -38,6 +40,8 @@ def draw(
                 session.next()
             for _ in range(steps):
                 session.step()
+            if exported is not None:
+                return _export(session, exported)
             found = traced(session, backward)
     except Exception as error:
         print(f"nn-debug: {experiment.name} failed\n{user_traceback(error)}", file=sys.stderr)
@@ -57,6 +61,21 @@ def draw(
         print(f"nn-debug: {notes[0].message}", file=sys.stderr)
         return 2
     print(f"{written}: {len(found.nodes):,} nodes, {len(found.edges):,} edges")
+    return 0
+
+
+def _export(session: Session, output: Path) -> int:
+    x = session.batches.arrays[0][: session.hyperparameters.batch_size]
+    try:
+        with warnings.catch_warnings(record=True) as notes:
+            warnings.simplefilter("always", UserWarning)
+            to_onnx(session.model, x, output)
+    except (ImportError, NotImplementedError, OSError, ValueError) as error:
+        print(f"nn-debug: {error}", file=sys.stderr)
+        return 2
+    for note in notes:
+        print(f"nn-debug: {note.message}", file=sys.stderr)
+    print(f"{output}: the forward pass, of inputs (batch, {', '.join(map(str, x.shape[1:]))})")
     return 0
 
 

@@ -97,3 +97,16 @@ def test_a_network_that_fails_shows_the_users_traceback(tmp_path, capsys):
 def test_pdf(tmp_path):
     assert main(["graph", "--data", "xor", "-o", str(tmp_path / "net.pdf"), "--theme", "dark"]) == 0
     assert (tmp_path / "net.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_file_that_ends_in_onnx_is_the_trained_model(tmp_path, capsys):
+    onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    (tmp_path / "mine.py").write_text(OWN_MODULE)
+    path = tmp_path / "net.onnx"
+    assert main(["graph", str(tmp_path / "mine.py"), "--epochs", "1", "-o", str(path)]) == 0
+    assert "net.onnx: the forward pass, of inputs (batch, 2)" in capsys.readouterr().out
+    stored = onnx.load(path).graph
+    assert [node.name for node in stored.node] == ["hidden/Gemm", "Net/Tanh", "out/Gemm"]
+    (tmp_path / "mine.py").write_text(OWN_MODULE.replace(".tanh()", " * float(self.hidden(x).data.max())"))
+    assert main(["graph", str(tmp_path / "mine.py"), "-o", str(path)]) == 2
+    assert "mul: the number" in capsys.readouterr().err

@@ -4,12 +4,14 @@ with trace():
     loss = criterion(model(x), target)
 print(graph(loss))
 render_graph(loss, "net.svg", gradients=True)
+to_onnx(model, x, "net.onnx")
 """
 
 from .build import graph
 from .data import Edge, Graph, GraphNode, Group
 from .draw import DrawingError, draw, render_graph
 from .levels import at_level
+from .onnx import to_onnx
 from .picture import dot
 from .text import text
 from .trace import trace
@@ -26,5 +28,6 @@ __all__ = [
     "graph",
     "render_graph",
     "text",
+    "to_onnx",
     "trace",
 ]
