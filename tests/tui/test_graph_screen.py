@@ -74,7 +74,23 @@ async def test_it_follows_the_run_and_what_is_open_stays_open():
         assert "epoch 1" in str(screen.heading.render())
         await d.press("b")
         await d.until(lambda: any(node.backward for node in screen._shown.nodes))
-        await d.until(lambda: "backward pass" in d.text("#graph-tree"))
+        await d.until(lambda: any("backward pass" in str(x.label) for x in screen.tree_of_graph.root.children))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_operation_by_operation_with_the_values_that_flow(size):
+    async with driven(size, hp=DEEP) as d:
+        screen = await opened(d)
+        ran = [node for node in screen._shown.nodes if node.kind == "operation"]
+        for node in ran[:4]:
+            await d.press("full_stop")
+            await d.until(lambda node=node: screen.tree_of_graph.chosen == node.id)
+        said = str(screen.detail.render())
+        assert said.startswith(f"{ran[3].name} (operation) · in Sequential")
+        for edge in screen._shown.inputs[ran[3].id]:
+            assert f"← {screen._shown.node[edge.source].name} {edge.shape}" in said
+        await d.press("comma")
+        await d.until(lambda: screen.tree_of_graph.chosen == ran[2].id)
 
 
 async def test_keys_of_the_main_screen_do_nothing_here():

@@ -17,7 +17,7 @@ from textual.widgets import Static, Tree
 from textual.widgets.tree import TreeNode
 
 from tinygrad_nn.graph import DrawingError, Graph, GraphNode, render_graph
-from tinygrad_nn.graph.words import brief, short_title, words
+from tinygrad_nn.graph.words import brief, known, short_title, words
 from tui.drawing import EIGHTHS, FAULT, MUTED, PALETTES, ramp
 from tui.protocol import ShowGraph, Snapshot
 from tui.screens.prompt import PromptScreen
@@ -47,6 +47,7 @@ class GraphTree(Tree[str]):
     def __init__(self) -> None:
         super().__init__("step", id="graph-tree")
         self.show_root = False
+        self.leaves: dict[int, TreeNode[str]] = {}  # of the graph's nodes, by their ids, in the order in which they ran
 
     def action_open(self) -> None:
         if self.cursor_node is not None:
@@ -67,6 +68,7 @@ class GraphTree(Tree[str]):
         opened = {node.data for node in self._below(self.root) if node.is_expanded}
         chosen = self.cursor_node.data if self.cursor_node is not None else None
         self.clear()
+        self.leaves.clear()
         rows = _Rows(graph, self.size.width, palette)
         places: dict[int | None, TreeNode[str]] = {None: self.root}
         for node in graph.nodes:
@@ -83,9 +85,24 @@ class GraphTree(Tree[str]):
             key = f"{node.id} {node.name}"
             place = places[around].add_leaf(rows.of_node(node, self._depth(places[around])), key)
             place.allow_expand = False
+            self.leaves[node.id] = place
         self.root.expand()
         line = next((node.line for node in self._below(self.root) if node.data == chosen), 0)
         self.call_after_refresh(lambda: setattr(self, "cursor_line", max(line, 0)))
+
+    @property
+    def chosen(self) -> int | None:
+        """The id of the graph's node under the cursor."""
+        return next((number for number, leaf in self.leaves.items() if leaf is self.cursor_node), None)
+
+    def go_to(self, number: int) -> None:
+        """Open what is around a node of the graph, and go to its line."""
+        leaf = self.leaves[number]
+        around = leaf.parent
+        while around is not None:
+            around.expand()
+            around = around.parent
+        self.call_after_refresh(self.move_cursor, leaf)
 
     def toggle_all(self) -> None:
         """Open everything, or close everything if it is open."""
@@ -176,6 +193,8 @@ class GraphScreen(Screen[None]):
         Binding("b", "backward", "forward / backward"),
         Binding("a", "all", "open / close all"),
         Binding("w", "write", "write a picture"),
+        Binding("full_stop", "operation(1)", "next operation"),
+        Binding("comma", "operation(-1)", "operation before"),
         Binding("s", "train('step')", "step"),
         Binding("n", "train('next')", "epoch"),
     ]
@@ -184,6 +203,7 @@ class GraphScreen(Screen[None]):
         super().__init__()
         self.heading = Static(id="graph-heading", markup=False)
         self.tree_of_graph = GraphTree()
+        self.detail = Static(id="graph-detail", markup=False)
         self.backward = False
         self._shown: Graph | None = None
         self._asked = -1  # the step whose graph was asked for
@@ -195,8 +215,9 @@ class GraphScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield self.heading
         yield self.tree_of_graph
+        yield self.detail
         yield Static(
-            "esc back  enter ← → open, close  a all  b backward  w picture  s step  n epoch",
+            "esc back  ← → open, close  a all  , . by operation  b backward  w picture  s step",
             id="graph-keys",
             markup=False,
         )
@@ -251,6 +272,30 @@ class GraphScreen(Screen[None]):
         self.backward = not self.backward
         self._asked = -1
         self.look()
+
+    def action_operation(self, direction: int) -> None:
+        """To the operation that ran next, or before."""
+        graph = self._shown
+        if graph is None:
+            return
+        ran = [node.id for node in graph.nodes if node.kind == "operation"]
+        chosen = self.tree_of_graph.chosen
+        beyond = [n for n in ran if chosen is None or (n - chosen) * direction > 0]
+        if beyond:
+            self.tree_of_graph.go_to((min if direction > 0 or chosen is None else max)(beyond))
+
+    def on_tree_node_highlighted(self) -> None:
+        """What is known of the node under the cursor, and the values that flow into it."""
+        graph, chosen = self._shown, self.tree_of_graph.chosen
+        if graph is None or chosen is None:
+            self.detail.update("")
+            return
+        lines = [" · ".join(known(graph, graph.node[chosen]))]
+        for edge in graph.inputs[chosen]:
+            source = graph.node[edge.source]
+            values = "" if source.low is None or source.high is None else f" {source.low:.4g} … {source.high:.4g}"
+            lines.append(f"← {source.name} {edge.shape or ''}{values}{f' ✖ {source.fault}' * bool(source.fault)}")
+        self.detail.update("\n".join(lines))
 
     def action_all(self) -> None:
         self.tree_of_graph.toggle_all()
