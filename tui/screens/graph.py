@@ -217,7 +217,7 @@ class GraphScreen(Screen[None]):
         yield self.tree_of_graph
         yield self.detail
         yield Static(
-            "esc back  ← → open, close  a all  , . by operation  b backward  w picture  s step",
+            "esc back  ← → open, close  a all  , . operations  b backward  w write  s step",
             id="graph-keys",
             markup=False,
         )
