@@ -40,15 +40,13 @@ def backward(
     after it was saved. ValueError: `gradient` is missing or misshapen.
     """
     seed = _seed(output, gradient)
-    found = _walk([output], [seed], None, retain_graph or create_graph, create_graph)
-    taken = {id(seed.data)}
-    for leaf, g in found.items():
+    for leaf, g in _walk([output], [seed], None, retain_graph or create_graph, create_graph).items():
         variable = leaf.variable()  # type: ignore[union-attr]
         if variable is None:
             continue
         before = variable.grad
         if before is None:
-            variable.grad = _owned(g, taken)
+            variable.grad = g if create_graph else wrap(g, None)
         else:
             variable.grad = before + g if create_graph else wrap(asarray(before.data + g), None)
 
@@ -78,15 +76,16 @@ def grad(
     keep = create_graph if retain_graph is None else retain_graph
     seeds = [_seed(y, w) for y, w in zip(outputs, weights, strict=True)]
     found = _walk(outputs, seeds, {x.node for x in inputs if x.node is not None}, keep, create_graph)
-    results = []
-    taken = {id(seed.data) for seed in seeds}
+    results: list[Tensor] = []
     for i, x in enumerate(inputs):
         g = found.get(x.node)  # type: ignore[arg-type]
         if g is None and not allow_unused:
             raise RuntimeError(f"no output depends on input {i}: pass allow_unused=True for a gradient of zeros")
         if g is None:
             g = np.zeros_like(x.data)
-        results.append(_owned(g, taken))
+        elif any(x is earlier for earlier in inputs[:i]):
+            g = _copied(g)
+        results.append(g if isinstance(g, Tensor) else wrap(g, None))
     return tuple(results)
 
 
@@ -116,18 +115,6 @@ def _seed(output: Tensor, gradient: ArrayLike | Tensor | None) -> Tensor:
     if seed.shape != output.shape:
         raise ValueError(f"gradient has shape {seed.shape}, the output has {output.shape}")
     return seed if seed.dtype == output.dtype else seed.astype(output.dtype)
-
-
-def _owned(g: Any, taken: set[int]) -> Tensor:
-    """A gradient as a Tensor whose memory nobody else looks into: its owner may change it in place.
-
-    `taken` holds the ids of arrays that have an owner already, the seed's among them.
-    """
-    data, node = (g, None) if g.__class__ is ndarray else (g.data, g.node)
-    if data.base is not None or id(data) in taken or not data.flags.writeable:
-        data = data.copy()
-    taken.add(id(data))
-    return wrap(data, node)
 
 
 def _ordered(roots: Iterable[Node | Leaf]) -> list[Node]:
@@ -162,7 +149,8 @@ def _walk(
     grads: dict[Node | Leaf, Any] = {}
     for output, seed in zip(outputs, seeds, strict=True):
         assert output.node is not None
-        _accumulate(grads, output.node, seed if create_graph else seed.data)
+        g = seed if create_graph else seed.data
+        _accumulate(grads, output.node, _copied(g) if output.is_leaf else g)
     nodes = _ordered(grads)
     useful = None if targets is None else _leading_to(nodes, targets)
     found: dict[Node | Leaf, Any] = {}
@@ -174,6 +162,8 @@ def _walk(
     # Every node has handed its gradient on; what is left has arrived at the leaves.
     for leaf, g in grads.items():
         if targets is None or leaf in targets:
+            if (g.data if create_graph else g).base is not None:
+                g = _copied(g)  # of a view, or it would hold and share more than it shows
             found[leaf] = _hooked(leaf, g, create_graph) if leaf.hooks else g
     return found
 
@@ -196,7 +186,7 @@ def _hand_on(
         if node.hooks:
             g = _hooked(node, g, create_graph)
         if targets is not None and node in targets:
-            found[node] = g
+            found[node] = _copied(g)
         if useful is not None and node not in useful:
             continue
         arrays, attrs, y = node.arrays, node.attrs, node.output
@@ -221,6 +211,8 @@ def _hand_on(
                 gi = asarray(gi)  # NumPy turns 0-d results into scalars
             if gi.dtype is not x.dtype and gi.dtype != x.dtype:
                 gi = gi.astype(x.dtype)
+            if gi is g and parent.__class__ is Leaf:
+                gi = _copied(g)  # a leaf's gradient is its own, to change in place
             if watch is not None:
                 watch(node, i, gi)
             if parent in grads:
@@ -250,15 +242,16 @@ def _hooked(node: Node | Leaf, g: Any, create_graph: bool) -> Any:
     """The gradient after the hooks on its tensor have seen it, and perhaps replaced it."""
     with _GradMode(create_graph):
         for hook in list((node.hooks or {}).values()):
-            changed = hook(_copied(g if create_graph else wrap(g, None)))  # what it sees or gives is the user's
+            seen = _copied(g)  # what it sees or gives is the user's
+            changed = hook(seen if create_graph else wrap(seen, None))
             if changed is not None:
                 changed = _copied(changed if isinstance(changed, Tensor) else Tensor(changed))
                 g = changed if create_graph else changed.data
     return g
 
 
-def _copied(g: Tensor) -> Tensor:
-    return wrap(g.data.copy(), g.node)
+def _copied(g: Any) -> Any:
+    return g.copy() if g.__class__ is ndarray else wrap(g.data.copy(), g.node)
 
 
 def _accumulate(grads: dict[Node | Leaf, Any], node: Node | Leaf, g: Any) -> None:
