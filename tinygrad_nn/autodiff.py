@@ -9,7 +9,7 @@ run on Tensors, so the pass is recorded and can be differentiated again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, wraps
+from functools import wraps
 from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar
 
@@ -17,11 +17,14 @@ import numpy as np
 from numpy import asarray, ndarray
 from numpy.typing import ArrayLike
 
-from .node import Array, Leaf, Node, mode, writes, written_since
+from .constants import ones
+from .node import Leaf, Node, mode, writes, written_since
 from .tensor import Tensor, wrap
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+by_order = attrgetter("order")
 
 
 def backward(
@@ -110,7 +113,7 @@ def _seed(output: Tensor, gradient: ArrayLike | Tensor | None) -> Tensor:
                 f"a gradient can start itself only at a single element, this output has shape {output.shape}: "
                 "reduce it with .sum() or .mean(), or pass gradient="
             )
-        return wrap(_ones(output.shape, output.dtype), None)
+        return wrap(ones(output.shape, output.dtype), None)
     seed = gradient if isinstance(gradient, Tensor) else Tensor(np.asarray(gradient, output.dtype))
     if seed.shape != output.shape:
         raise ValueError(f"gradient has shape {seed.shape}, the output has {output.shape}")
@@ -126,7 +129,7 @@ def _ordered(roots: Iterable[Node | Leaf]) -> list[Node]:
             if parent.__class__ is Node and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return sorted(seen, key=attrgetter("order"), reverse=True)
+    return sorted(seen, key=by_order, reverse=True)
 
 
 def _leading_to(nodes: list[Node], targets: set[Node | Leaf]) -> set[Node | Leaf]:
@@ -259,18 +262,10 @@ def _accumulate(grads: dict[Node | Leaf, Any], node: Node | Leaf, g: Any) -> Non
     grads[node] = total if isinstance(total, Tensor) else asarray(total)
 
 
-@lru_cache(maxsize=64)
-def _ones(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Ones that nobody changes, kept from step to step."""
-    ones = np.ones(shape, dtype)
-    ones.flags.writeable = False
-    return ones
-
-
 def _unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes that broadcasting had added or stretched; arrays and Tensors alike."""
-    if g.__class__ is ndarray and g.ndim == 2 and g.shape[1:] == shape:
-        return _ones(len(g), g.dtype).dot(g)  # the bias of a layer: a third of the cost of sum(axis=0)
+    if g.__class__ is ndarray and g.shape[1:] == shape and g.ndim == 2:
+        return ones(len(g), g.dtype).dot(g)  # the bias of a layer: a third of the cost of sum(axis=0)
     added = g.ndim - len(shape)
     stretched = tuple(i for i, n in enumerate(g.shape) if i < added or shape[i - added] != n)
     return g.sum(axis=stretched).reshape(shape)

@@ -65,9 +65,22 @@ class Primitive:
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
         arrays: Sequence[Any]
         parents: Sequence[Node | Leaf | None]
-        if len(inputs) == 2 and isinstance(a := inputs[0], Tensor) and isinstance(b := inputs[1], Tensor):
-            arrays, parents = (a.data, b.data), (a.node, b.node)  # as below, for the case that is met most
-            tensors, tracked = True, parents[0] is not None or parents[1] is not None
+        n, tensors = len(inputs), True
+        # One, two or three Tensors are met most, and are quicker without a loop; the loop is for all else.
+        if n == 1 and isinstance(a := inputs[0], Tensor):
+            arrays, parents = (a.data,), (a.node,)
+            tracked = a.node is not None
+        elif n == 2 and isinstance(a := inputs[0], Tensor) and isinstance(b := inputs[1], Tensor):
+            arrays, parents = (a.data, b.data), (a.node, b.node)
+            tracked = a.node is not None or b.node is not None
+        elif (
+            n == 3
+            and isinstance(a := inputs[0], Tensor)
+            and isinstance(b := inputs[1], Tensor)
+            and isinstance(c := inputs[2], Tensor)
+        ):
+            arrays, parents = (a.data, b.data, c.data), (a.node, b.node, c.node)
+            tracked = a.node is not None or b.node is not None or c.node is not None
         else:
             arrays, parents = [], []
             tensors = tracked = False

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..constants import ones
 from ..node import Array
 from ..tensor import Axis
 from .elementwise import clip, div, exp, sqrt
@@ -107,11 +108,15 @@ SHORT = 32  # an axis up to this goes to the front: NumPy reduces many short row
 def _log_softmax(x: Array, axis: int) -> Array:
     if not x.size:
         return np.asarray(np.exp(x))
-    front = 0 if x.shape[axis] <= SHORT else axis
-    z = np.ascontiguousarray(x.swapaxes(axis, front))
-    z = z - np.maximum.reduce(z, front, keepdims=True)
-    z = z - np.log(np.add.reduce(np.exp(z), front, keepdims=True))
-    return z.swapaxes(axis, front)
+    n = x.shape[axis]
+    if n > SHORT or x.dtype.kind != "f":
+        z = x - np.maximum.reduce(x, axis, keepdims=True)
+        return z - np.log(np.add.reduce(np.exp(z), axis, keepdims=True))
+    columns = x.swapaxes(axis, 0)
+    z = columns.copy().reshape(n, -1)
+    z -= np.maximum.reduce(z)
+    z -= np.log(ones(n, z.dtype).dot(np.exp(z)))
+    return z.reshape(columns.shape).swapaxes(axis, 0)
 
 
 softmax = Primitive("softmax", _softmax, lambda g, y, x, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))

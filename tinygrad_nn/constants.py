@@ -1,0 +1,35 @@
+"""Small constant arrays that operations need at every step, made once. Nobody may change them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .node import Array
+
+# Of every dtype: beside a small array, a Python number costs NumPy as much again as the operation.
+ZERO, ONE = ({np.dtype(code): np.array(value, code) for code in "?bhilqBHILQefdg"} for value in (0, 1))
+
+
+@lru_cache(maxsize=64)
+def ones(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    return _fixed(np.ones(shape, dtype))
+
+
+@lru_cache(maxsize=64)
+def counted(n: int) -> Array:
+    """0 to n - 1."""
+    return _fixed(np.arange(n))
+
+
+@lru_cache(maxsize=64)
+def identity(n: int, dtype: np.dtype[Any]) -> Array:
+    """The n x n identity: for small n."""
+    return _fixed(np.eye(n, dtype=dtype))
+
+
+def _fixed(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
