@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
+from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar
 
@@ -154,14 +155,13 @@ def _walk(
         assert output.node is not None
         g = seed if create_graph else seed.data
         _accumulate(grads, output.node, _copied(g) if output.is_leaf else g)
-    nodes = _ordered(grads)
-    useful = None if targets is None else _leading_to(nodes, targets)
     found: dict[Node | Leaf, Any] = {}
+    useful = None if targets is None else _leading_to(_ordered(grads), targets)
     if not create_graph:  # on arrays nothing is recorded, whatever the mode
-        _hand_on(nodes, grads, found, targets, useful, retain_graph, create_graph)
+        _hand_on(grads, found, targets, useful, retain_graph, create_graph)
     else:
         with enable_grad():
-            _hand_on(nodes, grads, found, targets, useful, retain_graph, create_graph)
+            _hand_on(grads, found, targets, useful, retain_graph, create_graph)
     # Every node has handed its gradient on; what is left has arrived at the leaves.
     for leaf, g in grads.items():
         if targets is None or leaf in targets:
@@ -172,7 +172,6 @@ def _walk(
 
 
 def _hand_on(
-    nodes: list[Node],
     grads: dict[Node | Leaf, Any],
     found: dict[Node | Leaf, Any],
     targets: set[Node | Leaf] | None,
@@ -182,10 +181,11 @@ def _hand_on(
 ) -> None:
     """Newest first, let each node hand the gradient of its output on to its parents."""
     watch = mode.watch_gradient
-    for node in nodes:
-        g = grads.pop(node, None)
-        if g is None:
-            continue
+    pending = [(-node.order, node) for node in grads if node.__class__ is Node]
+    heapify(pending)
+    while pending:
+        node = heappop(pending)[1]
+        g = grads.pop(node)
         if node.hooks:
             g = _hooked(node, g, create_graph)
         if targets is not None and node in targets:
@@ -222,6 +222,8 @@ def _hand_on(
                 _accumulate(grads, parent, gi)
             else:
                 grads[parent] = gi
+                if parent.__class__ is Node:
+                    heappush(pending, (-parent.order, parent))
         if not retain_graph:
             node.arrays = node.output = None
 
