@@ -43,8 +43,8 @@ def backward(
     RuntimeError: nothing requires gradients, the graph was freed, or an array was changed in place
     after it was saved. ValueError: `gradient` is missing or misshapen.
     """
-    seed = _seed(output, gradient)
-    for leaf, g in _walk([output], [seed], None, retain_graph or create_graph, create_graph).items():
+    seed = _seed(output, gradient, create_graph)
+    for leaf, g in _walk({output.node: seed}, None, retain_graph or create_graph, create_graph).items():
         variable = leaf.variable()  # type: ignore[union-attr]
         if variable is None:
             continue
@@ -78,8 +78,10 @@ def grad(
         if x.node is None:
             raise RuntimeError(f"input {i} of grad() does not require gradients: use requires_grad_()")
     keep = create_graph if retain_graph is None else retain_graph
-    seeds = [_seed(y, w) for y, w in zip(outputs, weights, strict=True)]
-    found = _walk(outputs, seeds, {x.node for x in inputs if x.node is not None}, keep, create_graph)
+    seeds: dict[Node | Leaf | None, Any] = {}
+    for y, weight in zip(outputs, weights, strict=True):
+        _accumulate(seeds, y.node, _seed(y, weight, create_graph))
+    found = _walk(seeds, {x.node for x in inputs if x.node is not None}, keep, create_graph)
     results: list[Tensor] = []
     for i, x in enumerate(inputs):
         g = found.get(x.node)  # type: ignore[arg-type]
@@ -105,20 +107,27 @@ def _weights(outputs: Sequence[Tensor], given: Any) -> list[Any]:
     return list(given)
 
 
-def _seed(output: Tensor, gradient: ArrayLike | Tensor | None) -> Tensor:
+def _seed(output: Tensor, gradient: ArrayLike | Tensor | None, create_graph: bool) -> Any:
+    """The gradient that the walk starts with: an array, or with `create_graph` a Tensor."""
+    data = output.data
     if output.node is None:
         raise RuntimeError("this tensor does not require gradients and was not made from one that does")
     if gradient is None:
-        if output.size != 1:
+        if data.size != 1:
             raise ValueError(
-                f"a gradient can start itself only at a single element, this output has shape {output.shape}: "
+                f"a gradient can start itself only at a single element, this output has shape {data.shape}: "
                 "reduce it with .sum() or .mean(), or pass gradient="
             )
-        return wrap(ones(output.shape, output.dtype), None)
-    seed = gradient if isinstance(gradient, Tensor) else Tensor(np.asarray(gradient, output.dtype))
-    if seed.shape != output.shape:
-        raise ValueError(f"gradient has shape {seed.shape}, the output has {output.shape}")
-    return seed if seed.dtype == output.dtype else seed.astype(output.dtype)
+        g: Any = ones(data.shape, data.dtype)
+        if create_graph:
+            g = wrap(g, None)
+    else:
+        seed = gradient if isinstance(gradient, Tensor) else Tensor(np.asarray(gradient, data.dtype))
+        if seed.shape != data.shape:
+            raise ValueError(f"gradient has shape {seed.shape}, the output has {data.shape}")
+        seed = seed if seed.dtype == data.dtype else seed.astype(data.dtype)
+        g = seed if create_graph else seed.data
+    return _copied(g) if output.node.__class__ is Leaf else g
 
 
 def _ordered(roots: Iterable[Node | Leaf]) -> list[Node]:
@@ -143,18 +152,15 @@ def _leading_to(nodes: list[Node], targets: set[Node | Leaf]) -> set[Node | Leaf
 
 
 def _walk(
-    outputs: Sequence[Tensor],
-    seeds: Sequence[Tensor],
+    grads: dict[Any, Any],
     targets: set[Node | Leaf] | None,
     retain_graph: bool,
     create_graph: bool,
 ) -> dict[Node | Leaf, Any]:
-    """The gradients of the targets (of all leaves if None), as arrays, or as Tensors with `create_graph`."""
-    grads: dict[Node | Leaf, Any] = {}
-    for output, seed in zip(outputs, seeds, strict=True):
-        assert output.node is not None
-        g = seed if create_graph else seed.data
-        _accumulate(grads, output.node, _copied(g) if output.is_leaf else g)
+    """From the gradients of the outputs to those of the targets (of all leaves if None).
+
+    They are arrays, or with `create_graph` Tensors; `grads` is used up.
+    """
     found: dict[Node | Leaf, Any] = {}
     useful = None if targets is None else _leading_to(_ordered(grads), targets)
     if not create_graph:  # on arrays nothing is recorded, whatever the mode
@@ -192,13 +198,14 @@ def _hand_on(
             found[node] = _copied(g)
         if useful is not None and node not in useful:
             continue
-        arrays, attrs, y = node.arrays, node.attrs, node.output
+        arrays, attrs = node.arrays, node.attrs
         if arrays is None or writes.latest > node.order:
-            _check_intact(node)
-        inputs: Any = arrays
-        if create_graph:
-            y = wrap(y, node)  # type: ignore[assignment,arg-type]
-            inputs = [wrap(a, p) if a.__class__ is ndarray else a for a, p in zip(inputs, node.parents, strict=True)]
+            arrays = _intact(node)
+        if not create_graph:
+            given = (g, node.output, *arrays)
+        else:
+            inputs = [wrap(a, p) if a.__class__ is ndarray else a for a, p in zip(arrays, node.parents, strict=True)]
+            given = (g, wrap(node.output, node), *inputs)  # type: ignore[arg-type]
         rules = node.primitive.vjps
         for i, parent in enumerate(node.parents):
             if parent is None or (useful is not None and parent not in useful):
@@ -206,11 +213,11 @@ def _hand_on(
             rule = rules[i]
             if rule is None:
                 continue
-            gi = rule(g, y, *inputs, **attrs) if attrs else rule(g, y, *inputs)
-            x = arrays[i]  # type: ignore[index]
+            gi = rule(*given, **attrs) if attrs else rule(*given)
+            x = arrays[i]
             if gi.shape != x.shape:
                 gi = _unbroadcast(gi, x.shape)
-            if not create_graph and gi.__class__ is not ndarray:
+            if gi.__class__ is not ndarray and not create_graph:
                 gi = asarray(gi)  # NumPy turns 0-d results into scalars
             if gi.dtype is not x.dtype and gi.dtype != x.dtype:
                 gi = gi.astype(x.dtype)
@@ -228,8 +235,8 @@ def _hand_on(
             node.arrays = node.output = None
 
 
-def _check_intact(node: Node) -> None:
-    """RuntimeError if the node's arrays are gone, or no longer what they were in the forward pass."""
+def _intact(node: Node) -> Sequence[Any]:
+    """The node's arrays; RuntimeError if they are gone, or no longer what they were in the forward pass."""
     if node.arrays is None:
         raise RuntimeError(
             f"the graph behind this {node.primitive.name} has been freed by an earlier backward pass: "
@@ -241,6 +248,7 @@ def _check_intact(node: Node) -> None:
             f"an array of shape {changed.shape} that {node.primitive.name} saved for its gradient has been changed in "
             "place since (by an optimiser's step, say): run the forward pass again, or call backward() earlier"
         )
+    return node.arrays
 
 
 def _hooked(node: Node | Leaf, g: Any, create_graph: bool) -> Any:
@@ -259,14 +267,14 @@ def _copied(g: Any) -> Any:
     return g.copy() if g.__class__ is ndarray else wrap(g.data.copy(), g.node)
 
 
-def _accumulate(grads: dict[Node | Leaf, Any], node: Node | Leaf, g: Any) -> None:
+def _accumulate(grads: dict[Any, Any], node: Node | Leaf | None, g: Any) -> None:
     total = grads[node] + g if node in grads else g
     grads[node] = total if isinstance(total, Tensor) else asarray(total)
 
 
 def _unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes that broadcasting had added or stretched; arrays and Tensors alike."""
-    if g.__class__ is ndarray and g.shape[1:] == shape and g.ndim == 2:
+    if g.__class__ is ndarray and g.ndim == 2 and g.shape[1:] == shape:
         return ones(len(g), g.dtype).dot(g)  # the bias of a layer: a third of the cost of sum(axis=0)
     added = g.ndim - len(shape)
     stretched = tuple(i for i, n in enumerate(g.shape) if i < added or shape[i - added] != n)

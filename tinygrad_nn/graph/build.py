@@ -50,7 +50,7 @@ def graph(
         first = next(iter(outputs.values()))
         targets: set[Node | Leaf] = set() if first.node is None else {first.node, *_ordered([first.node])}
         targets |= {p for node in targets if isinstance(node, Node) for p in node.parents if isinstance(p, Leaf)}
-        found = _walk([first], [_seed(first, None)], targets, retain_graph=True, create_graph=False)
+        found = _walk({first.node: _seed(first, None, False)}, targets, retain_graph=True, create_graph=False)
         build.gradients = {id(node): _norm(g) for node, g in found.items()}
     return build.run(outputs)
 
