@@ -170,11 +170,11 @@ def _walk(
             _hand_on(grads, found, targets, useful, retain_graph, create_graph)
     # Every node has handed its gradient on; what is left has arrived at the leaves.
     for leaf, g in grads.items():
-        if targets is None or leaf in targets:
-            if (g.data if create_graph else g).base is not None:
-                g = _copied(g)  # of a view, or it would hold and share more than it shows
-            found[leaf] = _hooked(leaf, g, create_graph) if leaf.hooks else g
-    return found
+        if (g.data if create_graph else g).base is not None:
+            grads[leaf] = g = _copied(g)  # of a view, or it would hold and share more than it shows
+        if leaf.hooks and (targets is None or leaf in targets):
+            grads[leaf] = _hooked(leaf, g, create_graph)
+    return grads | found if found else grads
 
 
 def _hand_on(

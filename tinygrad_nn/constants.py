@@ -14,6 +14,12 @@ ZERO, ONE = ({np.dtype(code): np.array(value, code) for code in "?bhilqBHILQefdg
 
 
 @lru_cache(maxsize=64)
+def number(value: float, dtype: np.dtype[Any]) -> Array:
+    """A Python number as a 0-d array, where operations meet the same one again and again."""
+    return _fixed(np.array(value, dtype))
+
+
+@lru_cache(maxsize=64)
 def ones(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return _fixed(np.ones(shape, dtype))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..constants import ZERO, counted, identity
+from ..constants import ZERO, counted, identity, number
 from ..node import Array
 from ..tensor import Tensor, as_array, wrap
 from .elementwise import sigmoid
@@ -38,7 +38,7 @@ def _nll(logits: Array, log_p: Array, target: Array, scale: float) -> Any:
 softmax_nll = Primitive(
     "cross_entropy",
     _nll,
-    lambda g, y, logits, log_p, target, scale: (g * scale) * (np.exp(log_p) - _one_hot(target, log_p)),
+    lambda g, y, logits, log_p, target, scale: (np.exp(log_p) - _one_hot(target, log_p)) * g * number(scale, g.dtype),
     None,
 )
 
@@ -51,7 +51,7 @@ def _bce(x: Array, t: Array, scale: float) -> Any:
 bce_logits = Primitive(
     "bce_with_logits",
     _bce,
-    lambda g, y, x, t, scale: (g * scale) * (sigmoid(x) - t),
+    lambda g, y, x, t, scale: (sigmoid(x) - t) * g * number(scale, x.dtype),
     lambda g, y, x, t, scale: (g * -scale) * x,
 )
 
@@ -62,14 +62,14 @@ def cross_entropy(logits: Tensor, target: Any) -> Tensor:
     logits (batch, classes), floating; target (batch,), class indices. `ValueError` for shapes that
     do not fit or an index that is no class.
     """
-    indices = as_array(target)
-    if logits.ndim != 2 or indices.shape != logits.shape[:1]:
+    indices, shape = as_array(target), logits.shape
+    if len(shape) != 2 or indices.shape != shape[:1]:
         raise ValueError(
-            f"cross_entropy needs logits (batch, classes) and targets (batch,), not {logits.shape} and {indices.shape}"
+            f"cross_entropy needs logits (batch, classes) and targets (batch,), not {shape} and {indices.shape}"
         )
     if indices.dtype.kind not in "iu":
         raise TypeError(f"cross_entropy needs class indices, integers, not {indices.dtype}: use .astype(int)")
-    batch, classes = logits.shape
+    batch, classes = shape
     # The places of the extremes: argmin and argmax take a sixth of the time of min and max.
     if batch and not (indices.item(indices.argmin()) >= 0 and indices.item(indices.argmax()) < classes):
         wrong = next(int(i) for i in indices if not 0 <= i < classes)
@@ -87,9 +87,8 @@ def binary_cross_entropy_with_logits(logits: Tensor, target: Any) -> Tensor:
     """
     if not isinstance(target, Tensor):
         target = wrap(as_array(target), None)
-    if target.shape != logits.shape:
-        raise ValueError(
-            f"logits {logits.shape} and targets {target.shape} must have the same shape: reshape one of them"
-        )
-    out: Tensor = bce_logits(logits, target, scale=1 / logits.size if logits.size else math.nan)
+    shape, size = logits.shape, logits.size
+    if target.shape != shape:
+        raise ValueError(f"logits {shape} and targets {target.shape} must have the same shape: reshape one of them")
+    out: Tensor = bce_logits(logits, target, scale=1 / size if size else math.nan)
     return out

@@ -36,8 +36,9 @@ class Adagrad(Optimizer):
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         super().add_param_group(group)
-        for bucket in self._buckets[-1]:
-            bucket.state["sum"].fill(self.param_groups[-1]["initial_accumulator_value"])
+        for settings, bucket in self._buckets:
+            if settings is self.param_groups[-1]:
+                bucket.state["sum"].fill(settings["initial_accumulator_value"])
 
     def update(self, settings: Mapping[str, Any], part: Part, step: int) -> None:
         data, grad, state, scratch = part

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -91,7 +91,7 @@ class Optimizer:
         groups = entries if isinstance(entries[0], dict) else [{"params": entries}]
         self.defaults = defaults
         self.param_groups: list[ParamGroup] = []
-        self._buckets: list[list[_Bucket]] = []
+        self._buckets: list[tuple[ParamGroup, _Bucket]] = []
         for group in groups:
             self.add_param_group(group)  # type: ignore[arg-type]
 
@@ -116,7 +116,7 @@ class Optimizer:
         by_dtype: dict[Any, list[Tensor]] = {}
         for p in params:
             by_dtype.setdefault(p.dtype, []).append(p)
-        self._buckets.append([_Bucket(same, self.state_names) for same in by_dtype.values()])
+        self._buckets += [(settings, _Bucket(same, self.state_names)) for same in by_dtype.values()]
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """`ValueError` for a setting outside its range; subclasses add their own."""
@@ -134,18 +134,18 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        for settings, buckets in zip(self.param_groups, self._buckets, strict=True):
-            for b in buckets:
-                first = b.steps[0]
-                if b.gather() and b.steps.count(first) == len(b.steps):
-                    b.steps = [first + 1] * len(b.steps)
-                    self._apply(settings, b.all, first + 1)
-                else:
-                    for i, elements in enumerate(b.slices):
-                        if b.params[i].grad is not None:
-                            b.steps[i] += 1
-                            self._apply(settings, b.all.of(elements), b.steps[i])
-                note_write(b.all.data)
+        for settings, b in self._buckets:
+            steps = b.steps
+            step = steps[0] + 1
+            if b.gather() and steps.count(steps[0]) == len(steps):
+                b.steps = [step] * len(steps)
+                self._apply(settings, b.all, step)
+            else:
+                for i, elements in enumerate(b.slices):
+                    if b.params[i].grad is not None:
+                        steps[i] += 1
+                        self._apply(settings, b.all.of(elements), steps[i])
+            note_write(b.all.data)
 
     def _apply(self, settings: Mapping[str, Any], part: Part, step: int) -> None:
         if settings["weight_decay"]:
@@ -162,7 +162,7 @@ class Optimizer:
         """Everything the next step depends on besides parameters and gradients, as copies, in PyTorch's layout."""
         order = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
         state = {}
-        for b in self._all_buckets():
+        for _, b in self._buckets:
             for p, s, step in zip(b.params, b.slices, b.steps, strict=True):
                 values = {name: array[s].reshape(p.shape).copy() for name, array in b.state.items()}
                 state[order[id(p)]] = {"step": step, **values}
@@ -182,15 +182,12 @@ class Optimizer:
         for own, given in zip(self.param_groups, groups, strict=True):
             own.update({k: v for k, v in given.items() if k != "params"})
         order = {id(p): i for i, p in enumerate(flat)}
-        for b in self._all_buckets():
+        for _, b in self._buckets:
             for j, (p, s) in enumerate(zip(b.params, b.slices, strict=True)):
                 entry = state[order[id(p)]]
                 b.steps[j] = int(entry["step"])
                 for name, array in b.state.items():
                     array[s] = np.asarray(entry[name]).reshape(-1)
-
-    def _all_buckets(self) -> Iterator[_Bucket]:
-        return (bucket for buckets in self._buckets for bucket in buckets)
 
 
 def require(settings: Mapping[str, Any], name: str, low: float, high: float = math.inf) -> None:
