@@ -29,7 +29,6 @@ Vjp: TypeAlias = Callable[..., Any]
 
 FLOAT64 = np.dtype(np.float64)
 new = Tensor.__new__
-new_node = Node.__new__
 
 
 class EachInput:
@@ -110,7 +109,7 @@ class Primitive:
         out.data = y
         out.grad = None
         if tracked and mode.grad_enabled:
-            out.node = made = new_node(Node)
+            out.node = made = Node()
             made.primitive = self
             made.arrays = arrays
             made.parents = parents

@@ -112,11 +112,11 @@ def _log_softmax(x: Array, axis: int) -> Array:
     if n > SHORT or x.dtype.kind != "f":
         z = x - np.maximum.reduce(x, axis, keepdims=True)
         return z - np.log(np.add.reduce(np.exp(z), axis, keepdims=True))
-    columns = x.swapaxes(axis, 0)
-    z = columns.copy().reshape(n, -1)
+    y = x.swapaxes(axis, 0).copy()
+    z = y.reshape(n, -1)
     z -= np.maximum.reduce(z)
     z -= np.log(ones(n, z.dtype).dot(np.exp(z)))
-    return z.reshape(columns.shape).swapaxes(axis, 0)
+    return y.swapaxes(axis, 0)
 
 
 softmax = Primitive("softmax", _softmax, lambda g, y, x, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))
