@@ -383,6 +383,20 @@ def test_what_a_hook_or_a_rule_gives_stays_its_own():
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
+def test_no_two_gradients_share_their_memory(create_graph):
+    x, y, seed = leaf(1.0, 2.0), leaf(3.0, 4.0), Tensor([5.0, 6.0], dtype="float64")
+    z = x + y
+    u = (z + 0.0).reshape(1, 2)
+    found = grad([u.reshape(2), x], [z, x, x, y, u], [seed, seed], create_graph=create_graph)
+    x.backward(seed)
+    gradients = [*found, x.grad, seed]
+    for i, a in enumerate(gradients):
+        assert not any(np.shares_memory(a.data, b.data) for b in gradients[:i])
+        a.data += 1
+    assert [g.data.ravel().tolist() for g in found] == [[6, 7], [11, 13], [11, 13], [6, 7], [6, 7]]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
 def test_what_a_hook_has_seen_stays_as_it_was(create_graph):
     x, y, seen = leaf(1.0, 2.0), leaf(3.0, 4.0), []
     z = x + y

@@ -161,6 +161,41 @@ def test_linear_promotes_as_its_formula_does(dtypes):
     assert [t.grad.dtype for t in (x, w, b)] == [t.dtype for t in (x, w, b)]
 
 
+@pytest.mark.parametrize("shape", [(5,), (1,), (), (1, 5), (4, 1), (4, 5)])
+def test_a_bias_of_linear_is_broadcast_as_its_formula_does(shape):
+    x, weight, bias = draw(4, 3), draw(5, 3, seed=1), draw(*shape, seed=2)
+    weights = np.random.default_rng(3).normal(size=(4, 5))
+    wanted = grad(((x @ weight.T + bias) * weights).sum(), (x, weight, bias))
+    given = grad((ops.linear(x, weight, bias) * weights).sum(), (x, weight, bias))
+    for a, b in zip(given, wanted, strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a.data, b.data, rtol=1e-12)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 32, 33, 100])
+def test_cross_entropy_of_few_classes_and_of_many(classes):
+    rng = np.random.default_rng(classes)
+    logits, target = draw(7, classes), rng.integers(0, classes, 7)
+    e = np.exp(logits.data)
+    p, true = e / e.sum(1, keepdims=True), np.eye(classes)[target]
+    loss = ops.cross_entropy(logits, target)
+    loss.backward()
+    np.testing.assert_allclose(loss.data, -np.log(p[true == 1]).mean(), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(logits.grad.data, (p - true) / 7, atol=1e-15)
+
+
+@pytest.mark.parametrize("shape", [(3, 40), (40, 3), (2, 40, 3), (5,), (40,)])
+@pytest.mark.parametrize("dtype", ["float64", "int64"])
+def test_log_softmax_along_any_axis(shape, dtype):
+    x = np.random.default_rng(0).normal(0, 3, shape).astype(dtype)
+    for axis in range(-len(shape), len(shape)):
+        e = np.exp(x)
+        y = ops.log_softmax(Tensor(x), axis=axis).data
+        np.testing.assert_allclose(
+            y, np.log(e / e.sum(axis, keepdims=True)), rtol=1e-5 if dtype == "int64" else 1e-12, atol=1e-14
+        )
+
+
 def test_where_the_root_is_0_so_is_its_gradient():
     for function in (lambda x: x.norm(), lambda x: x.std(), lambda x: x.std(correction=0)):
         x = Tensor(np.zeros(3), requires_grad=True)

@@ -57,7 +57,7 @@ def test_plateaus_are_those_of_the_schedule_object(losses, patience):
         ({"schedule": "step"}, lambda o: optim.StepLR(o, 4)),
         ({"warmup": 4}, lambda o: optim.LinearLR(o, 1 / 4, 1.0, 3)),
     ],
-    ids=str,
+    ids=["exponential", "cosine", "step", "warmup"],
 )
 def test_a_run_follows_the_schedule_object(changes, schedule):
     hp = Hyperparameters(lr=0.3, epochs=12, **changes)
