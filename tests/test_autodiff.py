@@ -397,6 +397,16 @@ def test_no_two_gradients_share_their_memory(create_graph):
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
+def test_leaves_that_one_gradient_reaches_unchanged_get_one_each(create_graph):
+    x, y, seed = leaf(1.0, 2.0), leaf(3.0, 4.0), Tensor([5.0, 6.0], dtype="float64")
+    (x + y).backward(seed, create_graph=create_graph)
+    x.grad.data += 1
+    assert (y.grad.data.tolist(), seed.data.tolist()) == ([5, 6], [5, 6])
+    y.grad.data += 1
+    assert (x.grad.data.tolist(), seed.data.tolist()) == ([6, 7], [5, 6])
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
 def test_what_a_hook_has_seen_stays_as_it_was(create_graph):
     x, y, seen = leaf(1.0, 2.0), leaf(3.0, 4.0), []
     z = x + y
