@@ -1,9 +1,10 @@
 """Walking back: from an output to the gradients of what it was made from.
 
 `backward` adds gradients to the leaves' `.grad`; `grad` returns those it is asked for. Both are one
-walk: order the nodes once, newest first, and hand each node's gradient on to its parents by the rules
-of its primitive. On arrays that is an ordinary backward pass. With `create_graph=True` the same rules
-run on Tensors, so the pass is recorded and can be differentiated again.
+walk: of the nodes whose gradient waits, take the newest and hand its gradient on to its parents, by the
+rules of its primitive. Whatever used a node is newer than the node, so by then its gradient is complete.
+On arrays that is an ordinary backward pass. With `create_graph=True` the same rules run on Tensors, so
+the pass is recorded and can be differentiated again.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def _walk(
             grads[leaf] = g = _copied(g)  # of a view, or it would hold and share more than it shows
         if leaf.hooks and (targets is None or leaf in targets):
             grads[leaf] = _hooked(leaf, g, create_graph)
-    return grads | found if found else grads
+    return grads | found if found else grads  # found on the way: those of targets that are no leaves
 
 
 def _hand_on(
@@ -275,7 +276,7 @@ def _accumulate(grads: dict[Any, Any], node: Node | Leaf | None, g: Any) -> None
 def _unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes that broadcasting had added or stretched; arrays and Tensors alike."""
     if g.__class__ is ndarray and g.ndim == 2 and g.shape[1:] == shape:
-        return ones(len(g), g.dtype).dot(g)  # the bias of a layer: a third of the cost of sum(axis=0)
+        return ones(len(g), g.dtype).dot(g)  # a bias, say: a third of the cost of sum(axis=0)
     added = g.ndim - len(shape)
     stretched = tuple(i for i, n in enumerate(g.shape) if i < added or shape[i - added] != n)
     return g.sum(axis=stretched).reshape(shape)

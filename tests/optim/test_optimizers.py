@@ -284,3 +284,13 @@ def test_an_optimizer_without_a_rule_says_so():
     w.sum().backward()
     with pytest.raises(NotImplementedError, match="Optimizer has no update rule"):
         optimizer.step()
+
+
+def test_settings_may_be_changed_or_replaced_between_steps():
+    p = Tensor([1.0], requires_grad=True)
+    optimizer = optim.SGD([p], lr=0.0)
+    for settings in ({"lr": 1.0}, {"lr": 0.5}):
+        optimizer.param_groups[0] = {**optimizer.param_groups[0], **settings}
+        p.grad = Tensor([1.0])
+        optimizer.step()
+    assert p.data.tolist() == [-0.5]

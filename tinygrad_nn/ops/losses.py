@@ -51,7 +51,7 @@ def _bce(x: Array, t: Array, scale: float) -> Any:
 bce_logits = Primitive(
     "bce_with_logits",
     _bce,
-    lambda g, y, x, t, scale: (sigmoid(x) - t) * g * number(scale, x.dtype),
+    lambda g, y, x, t, scale: (sigmoid(x) - t) * g * number(scale, g.dtype),
     lambda g, y, x, t, scale: (g * -scale) * x,
 )
 

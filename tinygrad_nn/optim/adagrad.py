@@ -36,9 +36,10 @@ class Adagrad(Optimizer):
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         super().add_param_group(group)
-        for settings, bucket in self._buckets:
-            if settings is self.param_groups[-1]:
-                bucket.state["sum"].fill(settings["initial_accumulator_value"])
+        newest = len(self.param_groups) - 1
+        for number, bucket in self._buckets:
+            if number == newest:
+                bucket.state["sum"].fill(self.param_groups[newest]["initial_accumulator_value"])
 
     def update(self, settings: Mapping[str, Any], part: Part, step: int) -> None:
         data, grad, state, scratch = part

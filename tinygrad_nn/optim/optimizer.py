@@ -91,7 +91,7 @@ class Optimizer:
         groups = entries if isinstance(entries[0], dict) else [{"params": entries}]
         self.defaults = defaults
         self.param_groups: list[ParamGroup] = []
-        self._buckets: list[tuple[ParamGroup, _Bucket]] = []
+        self._buckets: list[tuple[int, _Bucket]] = []  # each with the number of its group
         for group in groups:
             self.add_param_group(group)  # type: ignore[arg-type]
 
@@ -116,7 +116,8 @@ class Optimizer:
         by_dtype: dict[Any, list[Tensor]] = {}
         for p in params:
             by_dtype.setdefault(p.dtype, []).append(p)
-        self._buckets += [(settings, _Bucket(same, self.state_names)) for same in by_dtype.values()]
+        number = len(self.param_groups) - 1
+        self._buckets += [(number, _Bucket(same, self.state_names)) for same in by_dtype.values()]
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """`ValueError` for a setting outside its range; subclasses add their own."""
@@ -134,7 +135,8 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        for settings, b in self._buckets:
+        for group, b in self._buckets:
+            settings = self.param_groups[group]
             steps = b.steps
             step = steps[0] + 1
             if b.gather() and steps.count(steps[0]) == len(steps):
