@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from tinygrad_nn import Tensor, autodiff, enable_grad, grad, is_grad_enabled, no_grad
-from tinygrad_nn.node import Node, note_write, writes
+from tinygrad_nn import Tensor, autodiff, detect_anomaly, enable_grad, grad, is_grad_enabled, no_grad
+from tinygrad_nn.node import Node, departures, note_write, writes
 from tinygrad_nn.ops import Primitive
 
 
@@ -256,6 +256,31 @@ def test_no_grad_as_context_and_decorator_nests_and_is_of_one_thread():
     with pytest.raises(KeyError), no_grad():
         raise KeyError
     assert is_grad_enabled()
+
+
+def test_modes_that_are_left_again_cost_operations_nothing():
+    before = departures.count
+    inside, go_on = threading.Event(), threading.Event()
+    x = leaf(1.0)
+    seen = []
+
+    def elsewhere():
+        with no_grad(), detect_anomaly():
+            inside.set()
+            go_on.wait(10)
+            seen.append((x * 2).requires_grad)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    assert inside.wait(10)
+    assert departures.count == before + 3  # not to record, and an observer of each direction
+    assert (x * 2).requires_grad
+    with no_grad(), no_grad(), enable_grad():
+        assert (x * 2).requires_grad
+    go_on.set()
+    thread.join()
+    assert seen == [False]
+    assert departures.count == before
 
 
 def test_repeated_diamonds_take_linear_time():

@@ -19,7 +19,7 @@ import numpy as np
 from numpy import asarray, ndarray
 from numpy.typing import ArrayLike
 
-from .constants import ones
+from .constants import constant
 from .node import Leaf, Node, mode, writes, written_since
 from .tensor import Tensor, wrap
 
@@ -119,7 +119,7 @@ def _seed(output: Tensor, gradient: ArrayLike | Tensor | None, create_graph: boo
                 f"a gradient can start itself only at a single element, this output has shape {data.shape}: "
                 "reduce it with .sum() or .mean(), or pass gradient="
             )
-        g: Any = ones(data.shape, data.dtype)
+        g: Any = constant(1, data.dtype, data.shape)
         if create_graph:
             g = wrap(g, None)
     else:
@@ -276,7 +276,7 @@ def _accumulate(grads: dict[Any, Any], node: Node | Leaf | None, g: Any) -> None
 def _unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes that broadcasting had added or stretched; arrays and Tensors alike."""
     if g.__class__ is ndarray and g.ndim == 2 and g.shape[1:] == shape:
-        return ones(len(g), g.dtype).dot(g)  # a bias, say: a third of the cost of sum(axis=0)
+        return constant(1, g.dtype, len(g)).dot(g)  # a bias, say: a third of the cost of sum(axis=0)
     added = g.ndim - len(shape)
     stretched = tuple(i for i, n in enumerate(g.shape) if i < added or shape[i - added] != n)
     return g.sum(axis=stretched).reshape(shape)

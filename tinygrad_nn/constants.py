@@ -13,15 +13,10 @@ from .node import Array
 ZERO, ONE = ({np.dtype(code): np.array(value, code) for code in "?bhilqBHILQefdg"} for value in (0, 1))
 
 
-@lru_cache(maxsize=64)
-def number(value: float, dtype: np.dtype[Any]) -> Array:
-    """A Python number as a 0-d array, where operations meet the same one again and again."""
-    return _fixed(np.array(value, dtype))
-
-
-@lru_cache(maxsize=64)
-def ones(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    return _fixed(np.ones(shape, dtype))
+@lru_cache(maxsize=256)
+def constant(value: float, dtype: np.dtype[Any], shape: int | tuple[int, ...] = ()) -> Array:
+    """An array of one number, where operations meet the same one again and again."""
+    return _fixed(np.full(shape, value, dtype))
 
 
 @lru_cache(maxsize=64)

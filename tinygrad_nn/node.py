@@ -24,12 +24,35 @@ Hook: TypeAlias = "Callable[[Tensor], Tensor | None]"
 Watch: TypeAlias = "Callable[[Primitive, Sequence[Any], dict[str, Any], Tensor], None]"
 
 
+class Departures:
+    """How many settings of `mode`, in all threads, are not the usual ones."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+departures = Departures()
+_counting = threading.RLock()
+
+
 class Mode(threading.local):
-    """What operations of this thread do besides computing: record a graph, and tell an observer."""
+    """What operations of this thread do besides computing: record a graph, and tell an observer.
+
+    To read what belongs to a thread takes long beside a small operation. So whatever departs from the usual
+    is counted, and while the count is 0 no operation reads on.
+    """
 
     grad_enabled: bool = True
     watch: Watch | None = None  # sees every operation on Tensors
     watch_gradient: Callable[[Node, int, Any], None] | None = None  # sees every gradient a rule gives
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        usual = getattr(Mode, name)
+        with _counting:
+            departures.count += (value is not usual) - (getattr(self, name) is not usual)
+            super().__setattr__(name, value)
 
 
 mode = Mode()

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy import asarray, ndarray
 
-from ..node import Array, Leaf, Node, clock, mode
+from ..node import Array, Leaf, Node, clock, departures, mode
 from ..tensor import DEFAULT_DTYPE, Tensor
 
 Forward: TypeAlias = Callable[..., Any]
@@ -108,7 +108,7 @@ class Primitive:
         out = new(Tensor)
         out.data = y
         out.grad = None
-        if tracked and mode.grad_enabled:
+        if tracked and (not departures.count or mode.grad_enabled):
             out.node = made = Node()
             made.primitive = self
             made.arrays = arrays
@@ -119,7 +119,7 @@ class Primitive:
             made.hooks = None
         else:
             out.node = None
-        if mode.watch is not None:
+        if departures.count and mode.watch is not None:
             mode.watch(self, arrays, attrs, out)
         return out
 
