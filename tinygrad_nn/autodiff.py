@@ -20,7 +20,7 @@ from numpy import asarray, ndarray
 from numpy.typing import ArrayLike
 
 from .constants import constant
-from .node import Leaf, Node, mode, writes, written_since
+from .node import Into, Leaf, Node, mode, writes, written_since
 from .tensor import Tensor, wrap
 
 P = ParamSpec("P")
@@ -49,11 +49,13 @@ def backward(
         variable = leaf.variable()  # type: ignore[union-attr]
         if variable is None:
             continue
-        before = variable.grad
+        before = variable._grad
         if before is None:
-            variable.grad = g if create_graph else wrap(g, None)
+            variable._grad = g
+        elif create_graph:
+            variable._grad = variable.grad + g
         else:
-            variable.grad = before + g if create_graph else wrap(asarray(before.data + g), None)
+            variable._grad = asarray((before.data if isinstance(before, Tensor) else before) + g)
 
 
 def grad(
@@ -171,8 +173,6 @@ def _walk(
             _hand_on(grads, found, targets, useful, retain_graph, create_graph)
     # Every node has handed its gradient on; what is left has arrived at the leaves.
     for leaf, g in grads.items():
-        if (g.data if create_graph else g).base is not None:
-            grads[leaf] = g = _copied(g)  # of a view, or it would hold and share more than it shows
         if leaf.hooks and (targets is None or leaf in targets):
             grads[leaf] = _hooked(leaf, g, create_graph)
     return grads | found if found else grads  # found on the way: those of targets that are no leaves
@@ -188,6 +188,7 @@ def _hand_on(
 ) -> None:
     """Newest first, let each node hand the gradient of its output on to its parents."""
     watch = mode.watch_gradient
+    lending = targets is None and watch is None and not create_graph  # what others will see is not on loan
     pending = [(-node.order, node) for node in grads if node.__class__ is Node]
     heapify(pending)
     while pending:
@@ -214,7 +215,17 @@ def _hand_on(
             rule = rules[i]
             if rule is None:
                 continue
-            gi = rule(*given, **attrs) if attrs else rule(*given)
+            if rule.__class__ is Into:
+                if lending and parent.__class__ is Leaf and parent.lent is not None and parent not in grads:
+                    lent, parent.lent = parent.lent, None
+                    try:
+                        grads[parent] = rule.rule(lent, *given)
+                        continue
+                    except ValueError:
+                        pass  # the parameter has got another shape or dtype since
+                gi = rule.rule(None, *given)
+            else:
+                gi = rule(*given, **attrs) if attrs else rule(*given)
             x = arrays[i]
             if gi.shape != x.shape:
                 gi = _unbroadcast(gi, x.shape)
@@ -222,8 +233,8 @@ def _hand_on(
                 gi = asarray(gi)  # NumPy turns 0-d results into scalars
             if gi.dtype is not x.dtype and gi.dtype != x.dtype:
                 gi = gi.astype(x.dtype)
-            if gi is g and parent.__class__ is Leaf:
-                gi = _copied(g)  # a leaf's gradient is its own, to change in place
+            if parent.__class__ is Leaf and (gi is g or (gi.data if create_graph else gi).base is not None):
+                gi = _copied(gi)  # a leaf's gradient is its own, to change in place
             if watch is not None:
                 watch(node, i, gi)
             if parent in grads:

@@ -60,13 +60,29 @@ clock = count(1).__next__  # orders nodes, and in-place writes among them
 
 
 class Leaf:
-    """Where a gradient arrives: the node of a tensor that the user made with `requires_grad=True`."""
+    """Where a gradient arrives: the node of a tensor that the user made with `requires_grad=True`.
 
-    __slots__ = ("hooks", "variable")
+    An optimiser may lend it a part of its own vector of gradients, for `backward` to write this one into.
+    """
+
+    __slots__ = ("hooks", "lent", "variable")
 
     def __init__(self, variable: Tensor) -> None:
         self.variable = weakref.ref(variable)  # weak, or tensor and leaf would be a cycle
         self.hooks: dict[int, Hook] | None = None
+        self.lent: Array | None = None
+
+
+class Into:
+    """A backward rule, of a primitive without attributes, that can write to memory: `rule(lent, g, y, *inputs)`.
+
+    `lent` is None, or an array to write the gradient to and to return; ValueError where it does not fit.
+    """
+
+    __slots__ = ("rule",)
+
+    def __init__(self, rule: Callable[..., Any]) -> None:
+        self.rule = rule
 
 
 class Node:

@@ -33,16 +33,16 @@ class Tensor:
     Only floating-point tensors can require gradients: `TypeError` otherwise.
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "node")
+    __slots__ = ("__weakref__", "_grad", "data", "node")
     __hash__ = object.__hash__  # `==` is elementwise; a tensor is a dictionary key by identity
 
     data: Array
-    grad: Tensor | None
     node: Node | Leaf | None
+    _grad: Tensor | Array | None  # an array becomes a Tensor when somebody looks: an optimiser never does
 
     def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
         self.data = as_array(data, dtype)
-        self.grad = None
+        self._grad = None
         self.node = None
         if requires_grad:
             self.requires_grad_()
@@ -103,6 +103,23 @@ class Tensor:
         return svg_or_none(self)
 
     # --- in and out of the graph
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What `backward()` has added up; None before. It can be set to a Tensor of this shape, or to None."""
+        g = self._grad
+        if isinstance(g, np.ndarray):
+            g = self._grad = wrap(g if g.base is None else g.copy(), None)  # a view is lent by an optimiser
+        return g
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"a gradient is a Tensor or None, not {type(value).__name__}")
+            if value.shape != self.shape:
+                raise ValueError(f"a tensor of shape {self.shape} cannot have a gradient of shape {value.shape}")
+        self._grad = value
 
     @property
     def requires_grad(self) -> bool:
@@ -479,7 +496,7 @@ def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
     """A Tensor around what is known to be an array, without the constructor's questions."""
     t: Tensor = Tensor.__new__(Tensor)
     t.data = data
-    t.grad = None
+    t._grad = None
     t.node = node
     return t
 

@@ -248,7 +248,7 @@ class Module:
     def zero_grad(self) -> None:
         """Set `.grad` of all parameters to None."""
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter._grad = None
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Ask for the gradients of all parameters, or stop asking: such a part is frozen."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Array
+from ..constants import constant
+from ..node import Array, Into
 from ..tensor import Tensor
 from .primitive import Primitive, plain
 from .shape import reshape
@@ -46,8 +47,8 @@ affine = Primitive(
     "linear",
     _linear,
     lambda g, y, x, weight, bias=None: g.dot(weight),
-    lambda g, y, x, weight, bias=None: g.T.dot(x),
-    lambda g, y, x, weight, bias: g,
+    Into(lambda lent, g, y, x, weight, bias=None: g.T.dot(x) if lent is None else g.T.dot(x, lent)),
+    Into(lambda lent, g, y, x, weight, bias: g if lent is None else constant(1, g.dtype, len(g)).dot(g, lent)),
 )
 
 

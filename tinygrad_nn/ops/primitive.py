@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy import asarray, ndarray
 
-from ..node import Array, Leaf, Node, clock, departures, mode
+from ..node import Array, Into, Leaf, Node, clock, departures, mode
 from ..tensor import DEFAULT_DTYPE, Tensor
 
 Forward: TypeAlias = Callable[..., Any]
@@ -45,7 +45,8 @@ class Primitive:
     """One differentiable operation. Calling it on arrays computes; on Tensors it also records.
 
     `vjps` has a rule for each input, None where no gradient goes; for any number of inputs,
-    `EachInput(rule)`. One's own is made the same way, and `testing.gradcheck` tells whether it is right:
+    `EachInput(rule)`; `Into(rule)` where a rule can
+    write to memory that is lent. One's own is made the same way, and `testing.gradcheck` tells whether it is right:
 
         cube = Primitive("cube", lambda x: x * x * x, lambda g, y, x: g * (3 * x * x))
         y = cube(Tensor([2.0], requires_grad=True))
@@ -53,7 +54,7 @@ class Primitive:
 
     __slots__ = ("forward", "name", "vjps")
 
-    def __init__(self, name: str, forward: Forward, *vjps: Vjp | EachInput | None) -> None:
+    def __init__(self, name: str, forward: Forward, *vjps: Vjp | Into | EachInput | None) -> None:
         self.name = name
         self.forward = forward
         self.vjps: Any = vjps[0] if len(vjps) == 1 and isinstance(vjps[0], EachInput) else vjps
@@ -107,7 +108,7 @@ class Primitive:
             y = y.astype(DEFAULT_DTYPE)  # NumPy promotes integers with float32 to float64; we do not
         out = new(Tensor)
         out.data = y
-        out.grad = None
+        out._grad = None
         if tracked and (not departures.count or mode.grad_enabled):
             out.node = made = Node()
             made.primitive = self

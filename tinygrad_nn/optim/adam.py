@@ -40,8 +40,7 @@ class Adam(Optimizer):
         m *= beta1
         m += grad
         v *= beta2
-        grad *= grad
-        v += grad
+        v += np.multiply(grad, grad, scratch)
         # The missing factors, and the corrections for the start at 0, are numbers: they go into the
         # step's size and into eps instead of into the arrays.
         root = math.sqrt((1 - beta2**step) / (1 - beta2))

@@ -60,18 +60,37 @@ class _Bucket:
         data[...] = p.data
         p.data = data
 
-    def gather(self) -> bool:
-        """Copy the gradients together; False where a parameter has none."""
+    def lend(self) -> None:
+        """Forget the gradients, and let the next ones be written to where they are gathered."""
+        for p, _, grad in self.views:
+            p._grad = None
+            if p.node is not None:
+                p.node.lent = grad  # type: ignore[union-attr]
+
+    def gather(self, to_change: bool) -> bool:
+        """Bring the gradients together, as copies if they are to be changed; False where a parameter has none."""
         complete = True
         for p, data, grad in self.views:
             if p.data is not data:
                 self.adopt(p, data)
-            g = p.grad
-            if g is None:
+            g = p._grad
+            if g is grad:
+                if to_change:
+                    p._grad = grad.copy()
+            elif g is None:
                 complete = False
             else:
-                grad[...] = g.data
+                grad[...] = g.data if isinstance(g, Tensor) else g
         return complete
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or what comes out of a pickle, has vectors and views of its own."""
+        return _Bucket, (self.params, tuple(self.state)), {"state": self.state, "steps": self.steps}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        self.steps = saved["steps"]
+        for name, values in saved["state"].items():
+            self.state[name][...] = values
 
 
 class Optimizer:
@@ -130,7 +149,7 @@ class Optimizer:
         grad += np.multiply(part.data, settings["weight_decay"], part.scratch)
 
     def update(self, settings: Mapping[str, Any], part: Part, step: int) -> None:
-        """Change data and state in place for the `step`-th time (from 1); gradient and scratch may be used up."""
+        """Change data and state in place for the `step`-th time (from 1); scratch may be used up, the gradient not."""
         raise NotImplementedError(f"{type(self).__name__} has no update rule")
 
     def step(self) -> None:
@@ -139,12 +158,12 @@ class Optimizer:
             settings = self.param_groups[group]
             steps = b.steps
             step = steps[0] + 1
-            if b.gather() and steps.count(steps[0]) == len(steps):
+            if b.gather(to_change=bool(settings["weight_decay"])) and steps.count(steps[0]) == len(steps):
                 b.steps = [step] * len(steps)
                 self._apply(settings, b.all, step)
             else:
                 for i, elements in enumerate(b.slices):
-                    if b.params[i].grad is not None:
+                    if b.params[i]._grad is not None:
                         steps[i] += 1
                         self._apply(settings, b.all.of(elements), steps[i])
             note_write(b.all.data)
@@ -156,9 +175,8 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget all gradients (`.grad` is None afterwards)."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                p.grad = None
+        for _, b in self._buckets:
+            b.lend()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the next step depends on besides parameters and gradients, as copies, in PyTorch's layout."""

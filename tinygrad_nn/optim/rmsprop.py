@@ -56,10 +56,10 @@ class RMSprop(Optimizer):
         else:
             np.sqrt(square, scratch)
         scratch += settings["eps"]
-        grad /= scratch
+        quotient = np.divide(grad, scratch, scratch)
         if momentum:
             velocity = state["momentum_buffer"]
             velocity *= momentum
-            velocity += grad
-            grad = velocity
-        data -= np.multiply(grad, settings["lr"], scratch)
+            velocity += quotient
+            quotient = velocity
+        data -= np.multiply(quotient, settings["lr"], scratch)

@@ -41,7 +41,8 @@ class SGD(Optimizer):
             velocity *= momentum
             velocity += grad
             if settings["nesterov"]:
-                grad += np.multiply(velocity, momentum, scratch)
+                np.multiply(velocity, momentum, scratch)
+                grad = np.add(grad, scratch, scratch)
             else:
                 grad = velocity
         data -= np.multiply(grad, settings["lr"], scratch)
