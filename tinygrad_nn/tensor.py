@@ -198,31 +198,31 @@ class Tensor:
     # --- arithmetic: each operator is a primitive of `ops`
 
     def __add__(self, other: Operand) -> Tensor:
-        return ops.add(self, other)
+        return ops.add.binary(self, other)
 
     def __radd__(self, other: Operand) -> Tensor:
         return ops.add(other, self)
 
     def __sub__(self, other: Operand) -> Tensor:
-        return ops.sub(self, other)
+        return ops.sub.binary(self, other)
 
     def __rsub__(self, other: Operand) -> Tensor:
         return ops.sub(other, self)
 
     def __mul__(self, other: Operand) -> Tensor:
-        return ops.mul(self, other)
+        return ops.mul.binary(self, other)
 
     def __rmul__(self, other: Operand) -> Tensor:
         return ops.mul(other, self)
 
     def __truediv__(self, other: Operand) -> Tensor:
-        return ops.div(self, other)
+        return ops.div.binary(self, other)
 
     def __rtruediv__(self, other: Operand) -> Tensor:
         return ops.div(other, self)
 
     def __pow__(self, other: Operand) -> Tensor:
-        return ops.pow(self, other)
+        return ops.pow.binary(self, other)
 
     def __rpow__(self, other: Operand) -> Tensor:
         return ops.pow(other, self)

@@ -243,6 +243,7 @@ def test_one_hot():
         (lambda x: ops.linear(x.unsqueeze(0), x.T), ValueError, r"linear of \(1, 3, 4\) and \(4, 3\): the last axes"),
         (lambda x: ops.linear(x[0, 0], x), ValueError, r"linear of \(\) and \(3, 4\): the last axes"),
         (lambda x: x + np.ones(5), ValueError, r"add of \(3, 4\) and \(5,\)"),
+        (lambda x: x * Tensor(np.ones(5)), ValueError, r"mul of \(3, 4\) and \(5,\)"),
         (lambda x: x.reshape(5, 5), ValueError, r"reshape of \(3, 4\), shape=\(5, 5\)"),
         (lambda x: x.sum(axis=7), ValueError, r"sum of \(3, 4\), axis=7"),
         (lambda x: x[9], IndexError, r"getitem of \(3, 4\)"),

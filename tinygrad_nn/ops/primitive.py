@@ -28,6 +28,8 @@ Forward: TypeAlias = Callable[..., Any]
 Vjp: TypeAlias = Callable[..., Any]
 
 FLOAT64 = np.dtype(np.float64)
+REFUSALS = (TypeError, ValueError, IndexError)
+NO_ATTRS: dict[str, Any] = {}
 new = Tensor.__new__
 
 
@@ -88,20 +90,38 @@ class Primitive:
                 if isinstance(x, Tensor):
                     tensors = True
                     arrays.append(x.data)
-                    node = x.node
-                    parents.append(node)
-                    if node is not None:
+                    parents.append(x.node)
+                    if x.node is not None:
                         tracked = True
                 else:
                     arrays.append(x if x.__class__ in PLAIN else plain(x, inputs))
                     parents.append(None)
         try:
             y = self.forward(*arrays, **attrs) if attrs else self.forward(*arrays)
-        except (ValueError, IndexError, TypeError) as error:
-            kind = next(k for k in (TypeError, ValueError, IndexError) if isinstance(error, k))
-            raise kind(self.complaint(arrays, attrs, error)) from None
-        if not tensors:
-            return y
+        except REFUSALS as error:
+            raise self.complaint(arrays, attrs, error) from None
+        return self._recorded(y, arrays, parents, attrs, tracked) if tensors else y
+
+    def binary(self, a: Tensor, b: Any) -> Any:
+        """`self(a, b)`, as operators call it: quicker where both are Tensors."""
+        if not isinstance(b, Tensor):
+            return self(a, b)
+        x, y = arrays = a.data, b.data
+        try:
+            y = self.forward(x, y)
+        except REFUSALS as error:
+            raise self.complaint(arrays, NO_ATTRS, error) from None
+        return self._recorded(y, arrays, (a.node, b.node), NO_ATTRS, a.node is not None or b.node is not None)
+
+    def _recorded(
+        self,
+        y: Any,
+        arrays: Sequence[Any],
+        parents: Sequence[Node | Leaf | None],
+        attrs: dict[str, Any],
+        tracked: bool,
+    ) -> Tensor:
+        """The result `y` as a Tensor, with a node if it is to pass gradients on."""
         if y.__class__ is not ndarray:
             y = asarray(y)  # NumPy turns 0-d results into scalars
         if y.dtype is FLOAT64 and "dtype" not in attrs and not any(getattr(a, "dtype", 0) is FLOAT64 for a in arrays):
@@ -124,11 +144,12 @@ class Primitive:
             mode.watch(self, arrays, attrs, out)
         return out
 
-    def complaint(self, arrays: Sequence[Any], attrs: dict[str, Any], error: Exception) -> str:
+    def complaint(self, arrays: Sequence[Any], attrs: dict[str, Any], error: Exception) -> Exception:
         """What NumPy refused, in terms of the operation that the user wrote."""
+        kind = next(k for k in REFUSALS if isinstance(error, k))
         shapes = " and ".join(str(a.shape) if isinstance(a, np.ndarray) else repr(a) for a in arrays)
         options = "".join(f", {k}={v!r}" for k, v in attrs.items() if not isinstance(v, np.ndarray))
-        return f"{self.name} of {shapes}{options}: {error}"
+        return kind(f"{self.name} of {shapes}{options}: {error}")
 
 
 PLAIN = frozenset({np.ndarray, float, int, bool})
