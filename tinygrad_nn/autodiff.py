@@ -216,6 +216,7 @@ def _hand_on(
             if rule is None:
                 continue
             if rule.__class__ is Into:
+                # The first gradient of a parameter goes straight to where its optimiser wants it.
                 if lending and parent.__class__ is Leaf and parent.lent is not None and parent not in grads:
                     lent, parent.lent = parent.lent, None
                     try:

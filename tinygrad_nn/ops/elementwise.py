@@ -33,8 +33,8 @@ def _power_base_vjp(g: Any, y: Any, a: Any, b: Any) -> Any:
     return g * (b * (a + (a == 0) * (b == 0)) ** (b - 1))  # 0, not 0 * inf, at 0 ** 0
 
 
-# NumPy keeps its floating-point errors' treatment in the context. A copy of this one, in which an overflow is
-# no error, is entered in a fifth of the time that errstate takes, and by any number of threads at once.
+# What NumPy does about floating-point errors is part of the context. A copy of this one, where an overflow is
+# none, is entered in a fifth of the time that errstate takes, and by any number of threads at once.
 _OVERFLOWING = Context()
 _OVERFLOWING.run(np.seterr, over="ignore")
 

@@ -23,7 +23,7 @@ FEW = 4096
 
 
 def _scaled_sum(x: Array, scale: float) -> Any:
-    """Of few elements one product, in half the time; of many it would lose digits, and of none there is no mean."""
+    """scale · Σx: of few elements as one product, which takes half the time and with many would lose digits."""
     n = x.size
     if 0 < n <= FEW:
         return constant(scale, x.dtype, n).dot(x if x.ndim == 1 else x.reshape(n))

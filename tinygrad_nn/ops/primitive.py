@@ -8,7 +8,7 @@ itself recorded, and gradients of gradients follow. There is no second copy of a
 What a rule may rely on, and what it must keep:
 
 - Broadcasting is undone by the walker: the rule of `a + b` is just `g`.
-- It returns `g` itself, a view of it, or a new array, and changes nothing in place.
+- It returns `g` itself, a view of it, or a new array, and changes nothing in place (but see `Into`).
 - It keeps dtypes (constants are Python numbers); the walker casts what integers promoted.
 """
 
@@ -47,8 +47,7 @@ class Primitive:
     """One differentiable operation. Calling it on arrays computes; on Tensors it also records.
 
     `vjps` has a rule for each input, None where no gradient goes; for any number of inputs,
-    `EachInput(rule)`; `Into(rule)` where a rule can
-    write to memory that is lent. One's own is made the same way, and `testing.gradcheck` tells whether it is right:
+    `EachInput(rule)`. One's own is made the same way, and `testing.gradcheck` tells whether it is right:
 
         cube = Primitive("cube", lambda x: x * x * x, lambda g, y, x: g * (3 * x * x))
         y = cube(Tensor([2.0], requires_grad=True))
