@@ -258,6 +258,14 @@ def test_no_grad_as_context_and_decorator_nests_and_is_of_one_thread():
     assert is_grad_enabled()
 
 
+def test_outputs_may_be_given_in_any_order():
+    x = leaf(3.0)
+    for older_first in (True, False):
+        y = x * 2
+        z = y * y
+        assert grad([y, z] if older_first else [z, y], x)[0].item() == 2 + 8 * 3
+
+
 def test_modes_that_are_left_again_cost_operations_nothing():
     before = departures.count
     inside, go_on = threading.Event(), threading.Event()

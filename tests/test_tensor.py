@@ -8,6 +8,7 @@ import pytest
 
 from tinygrad_nn import Tensor, ops, tensor
 from tinygrad_nn.nn import Parameter
+from tinygrad_nn.ops.elementwise import _OVERFLOWING
 
 
 def test_dtypes_are_kept_or_float32():
@@ -147,6 +148,12 @@ def test_sigmoid_is_exact_in_the_tails_without_a_warning():
     np.testing.assert_allclose(z.data, [0, np.exp(-80.0), 1], rtol=1e-6)
     assert Tensor(3).sigmoid().dtype == np.float32
     assert np.geterr()["over"] == "warn"  # the user's setting stands
+
+
+def test_sigmoid_may_be_interrupted_by_another_one():
+    """By a signal's handler, say, or in another thread."""
+    x = Tensor(np.array([-1000.0, 0.0]))
+    assert _OVERFLOWING.run(x.sigmoid).data.tolist() == [0, 0.5]
 
 
 def test_indices_may_be_tensors_and_lists():

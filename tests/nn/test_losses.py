@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_nn import nn, tensor
+from tinygrad_nn import nn, ops, tensor
 
 LOG2 = math.log(2)
 E = math.e
@@ -185,6 +185,26 @@ def test_cross_entropy_is_the_nll_of_log_softmax() -> None:
     loss, nll = nn.CrossEntropyLoss(CLASS_WEIGHT), nn.NLLLoss(CLASS_WEIGHT)
     x = tensor(SCORES)
     assert loss(x, CLASSES).item() == pytest.approx(nll(x.log_softmax(), CLASSES).item(), rel=1e-14)
+
+
+@pytest.mark.parametrize("n", [1, 4096, 4097, 20_000])
+def test_a_mean_over_few_or_many(n: int) -> None:
+    rng = np.random.default_rng(n)
+    x, t = rng.normal(size=(n, 1)), rng.uniform(size=(n, 1))
+    expected = (np.logaddexp(x, 0) - x * t).mean()
+    assert ops.binary_cross_entropy_with_logits(tensor(x), t).item() == pytest.approx(expected, rel=1e-12)
+    single = ops.binary_cross_entropy_with_logits(tensor(x.astype(np.float32)), t.astype(np.float32))
+    assert single.dtype == np.float32
+    assert single.item() == pytest.approx(expected, rel=1e-5)
+    logits, target = rng.normal(size=(n, 3)), rng.integers(0, 3, n)
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -log_p[np.arange(n), target].mean()
+    assert ops.cross_entropy(tensor(logits), target).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_mean_of_nothing_is_nan() -> None:
+    assert math.isnan(ops.cross_entropy(tensor(np.zeros((0, 3))), np.zeros(0, int)).item())
+    assert math.isnan(ops.binary_cross_entropy_with_logits(tensor(np.zeros((0, 1))), np.zeros((0, 1))).item())
 
 
 def test_without_weights_and_smoothing_cross_entropy_is_one_primitive() -> None:

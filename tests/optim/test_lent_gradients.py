@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.optim.test_optimizers import RECIPES
-from tinygrad_nn import Tensor, detect_anomaly, grad, nn, no_grad, optim
+from tinygrad_nn import Tensor, detect_anomaly, grad, nn, no_grad, ops, optim
 
 
 def network() -> nn.Module:
@@ -114,6 +114,22 @@ def test_gradients_add_up_over_passes_and_uses():
         np.testing.assert_allclose(g, expected, rtol=1e-5, atol=1e-7)
     optimizer.zero_grad()
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_a_weight_that_is_used_elsewhere_too_or_is_no_leaf():
+    x = Tensor(np.ones((3, 2)))
+    weight, bias = Tensor(np.full((1, 2), 5.0), requires_grad=True), Tensor(np.zeros(1), requires_grad=True)
+    optimizer = optim.SGD([weight, bias], lr=1.0)
+    optimizer.zero_grad()
+    (
+        ops.linear(x, weight, bias).sum() + (weight * weight).sum() + (bias * 7).sum()
+    ).backward()  # the penalty goes first
+    assert weight.grad.data.tolist() == [[13.0, 13.0]]
+    assert bias.grad.data.tolist() == [10.0]
+    optimizer.zero_grad()
+    ops.linear(x, weight * 2, bias * 2).sum().backward()
+    assert weight.grad.data.tolist() == [[6.0, 6.0]]
+    assert bias.grad.data.tolist() == [6.0]
 
 
 def test_what_others_are_given_is_never_the_optimisers_memory():
