@@ -321,7 +321,7 @@ class Hyperparameters:
     )
     loss: str = knob(
         "mse",
-        "loss",
+        "regr. loss",
         "choice",
         "What a regression makes small: the squared error (mse), the absolute error (l1), or the squared error up to 1 "
         "and the absolute one beyond (huber); wild targets pull less in the latter two. Classes have cross-entropy.",
