@@ -40,8 +40,8 @@ _counting = threading.RLock()
 class Mode(threading.local):
     """What operations of this thread do besides computing: record a graph, and tell an observer.
 
-    To read what belongs to a thread takes long beside a small operation. So whatever departs from the usual
-    is counted, and while the count is 0 no operation reads on.
+    To read what belongs to a thread takes long beside a small operation. So the settings that depart from the
+    usual ones are counted, over all threads, and while there are none no operation reads its own.
     """
 
     grad_enabled: bool = True

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..constants import constant
+from ..constants import summed
 from ..node import Array, Into
 from ..tensor import Tensor
 from .primitive import Primitive, plain
@@ -48,7 +48,7 @@ affine = Primitive(
     _linear,
     lambda g, y, x, weight, bias=None: g.dot(weight),
     Into(lambda lent, g, y, x, weight, bias=None: g.T.dot(x) if lent is None else g.T.dot(x, lent)),
-    Into(lambda lent, g, y, x, weight, bias: g if lent is None else constant(1, g.dtype, len(g)).dot(g, lent)),
+    Into(lambda lent, g, y, x, weight, bias: g if lent is None else summed(g, lent)),
 )
 
 

@@ -105,9 +105,9 @@ class Primitive:
         """`self(a, b)`, as operators call it: quicker where both are Tensors."""
         if not isinstance(b, Tensor):
             return self(a, b)
-        x, y = arrays = a.data, b.data
+        left, right = arrays = a.data, b.data
         try:
-            y = self.forward(x, y)
+            y = self.forward(left, right)
         except REFUSALS as error:
             raise self.complaint(arrays, NO_ATTRS, error) from None
         return self._recorded(y, arrays, (a.node, b.node), NO_ATTRS, a.node is not None or b.node is not None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..constants import constant
+from ..constants import summed
 from ..node import Array
 from ..tensor import Axis
 from .elementwise import clip, div, exp, sqrt
@@ -115,7 +115,7 @@ def _log_softmax(x: Array, axis: int) -> Array:
     y = x.swapaxes(axis, 0).copy()
     z = y.reshape(n, -1)
     z -= np.maximum.reduce(z)
-    z -= np.log(constant(1, z.dtype, n).dot(np.exp(z)))
+    z -= np.log(summed(np.exp(z)))
     return y.swapaxes(axis, 0)
 
 

@@ -2,7 +2,8 @@
 
 A small network has many small parameters, and a NumPy call on 8 numbers costs as much as one on 800.
 So an optimiser moves its parameters into one vector (each parameter's `data` becomes a view of it) and
-updates them together; a rule is written once, on arrays, and does not know which it is given.
+updates them together; a rule is written once, on arrays, and does not know which it is given. The gradients
+are in such a vector too: each parameter is lent its part, and the backward pass writes there where it can.
 """
 
 from __future__ import annotations
