@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinygrad_nn import Tensor, no_grad
+from tinygrad_nn.constants import constant
 from tinygrad_nn.node import note_write, writes
 
 
@@ -71,3 +72,8 @@ def test_a_write_elsewhere_or_before_is_no_matter():
     other += 1
     y.backward()
     assert x.grad.data.tolist() == [6, 6]
+
+
+def test_nobody_can_write_to_a_constant_that_operations_share():
+    with pytest.raises(ValueError, match="read-only"):
+        constant(1, np.dtype(np.float32), 3)[:] = 2

@@ -78,16 +78,18 @@ def test_follows_pytorch(name, skip):
             np.testing.assert_allclose(a, b.detach().numpy(), rtol=1e-10, atol=1e-12)
 
 
-def test_momentum_by_its_formula():
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_momentum_by_its_formula(nesterov):
     w = Tensor(np.array([1.0, -2.0]), requires_grad=True)
-    optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
+    optimizer = optim.SGD([w], lr=0.1, momentum=0.9, nesterov=nesterov)
     value, velocity = w.data.copy(), np.zeros(2)
     for _ in range(5):
         optimizer.zero_grad()
         (w * w).sum().backward()
         optimizer.step()
-        velocity = 0.9 * velocity + 2 * value
-        value = value - 0.1 * velocity
+        g = 2 * value
+        velocity = 0.9 * velocity + g
+        value = value - 0.1 * (g + 0.9 * velocity if nesterov else velocity)
         np.testing.assert_allclose(w.data, value, rtol=1e-12)
 
 
@@ -215,6 +217,7 @@ def test_mixed_dtypes_keep_theirs():
     (a.sum() + b.sum()).backward()
     optimizer.step()
     assert (a.dtype, b.dtype) == (np.float32, np.float64)
+    assert [state["m"].dtype for state in optimizer.state_dict()["state"].values()] == [np.float32, np.float64]
 
 
 def test_a_parameter_whose_data_was_replaced_is_taken_in_again():
@@ -247,6 +250,7 @@ def test_backward_after_a_step_is_refused():
         (lambda p: optim.Adam([p], eps=float("nan")), "eps must be at least 0"),
         (lambda p: optim.AdamW([p], weight_decay=-0.1), "weight_decay must be at least 0, not -0.1"),
         (lambda p: optim.AdamW([p], betas=(-0.1, 0.9)), r"beta1 must be in \[0, 1\), not -0.1"),
+        (lambda p: optim.RMSprop([p], lr=-1.0), "lr must be at least 0, not -1.0"),
         (lambda p: optim.RMSprop([p], alpha=1.0), r"alpha must be in \[0, 1\), not 1.0"),
         (lambda p: optim.RMSprop([p], eps=-1e-8), "eps must be at least 0, not -1e-08"),
         (lambda p: optim.RMSprop([p], momentum=-0.5), r"momentum must be in \[0, 1\), not -0.5"),
@@ -260,6 +264,14 @@ def test_backward_after_a_step_is_refused():
 def test_a_wrong_setting_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make(Tensor(np.ones(2), requires_grad=True))
+
+
+def test_the_defaults_are_pytorchs():
+    p = Tensor(np.ones(2), requires_grad=True)
+    rates = {"SGD": 1e-3, "Adam": 1e-3, "AdamW": 1e-3, "RMSprop": 1e-2, "Adagrad": 1e-2}
+    assert {name: getattr(optim, name)([p]).defaults["lr"] for name in rates} == rates
+    assert optim.SGD([p]).defaults["momentum"] == 0
+    assert optim.RMSprop([p]).defaults["centered"] is False
 
 
 @pytest.mark.parametrize("wrong", [Tensor(np.ones(2)), np.ones(2), Tensor(np.ones(2), requires_grad=True) * 2])
