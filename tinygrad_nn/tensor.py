@@ -501,6 +501,11 @@ def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
     return t
 
 
+def gradient(t: Tensor) -> Array | None:
+    """`t.grad` as an array to look at, not to keep: an optimiser may have lent the memory and will reuse it."""
+    return t._grad.data if isinstance(t._grad, Tensor) else t._grad
+
+
 def tensor(data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> Tensor:
     """A new tensor with a copy of `data`."""
     return Tensor(as_array(data, dtype).copy(), requires_grad)

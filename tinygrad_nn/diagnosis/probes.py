@@ -8,6 +8,7 @@ layer gave, whether it is a module or a plain call in `forward`.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,29 +19,41 @@ import numpy as np
 from ..nn import Linear, Module
 from ..node import Array, mode
 from ..ops import Primitive
-from ..tensor import Tensor
+from ..tensor import Tensor, gradient
 from .records import Histogram, LayerRecord
 
 BINS = 64
+LARGEST = sys.float_info.max
 NOTHING = Histogram(0.0, 0.0, np.zeros(BINS, np.int64))
 
 
 def histogram(values: Array, bins: int = BINS) -> Histogram:
     """The counts of `values` in equal bins over their range; what is not finite is counted apart."""
     flat = values.reshape(-1)
-    low, high = (float(flat.min()), float(flat.max())) if flat.size else (0.0, 0.0)
-    outside = 0
+    low, high = _range(flat)
     if not math.isfinite(low + high):
         flat = flat[np.isfinite(flat)]
-        outside = values.size - flat.size
-        low, high = (float(flat.min()), float(flat.max())) if flat.size else (0.0, 0.0)
+        low, high = _range(flat)
+    outside = values.size - flat.size
     if high <= low:  # all alike: one full bin in the middle
         margin = abs(low) * 0.5 or 0.5
-        low, high = low - margin, high + margin
-    scaled = np.subtract(flat, low, dtype=np.float64)
-    scaled *= bins / (high - low)
-    places = np.minimum(scaled.astype(np.int64), bins - 1)
-    return Histogram(low, high, np.bincount(places, minlength=bins), outside)
+        low, high = max(low - margin, -LARGEST), min(high + margin, LARGEST)
+    if flat.dtype == np.float16:
+        flat = flat.astype(np.float32)
+    start, width = low, high - low
+    if width > 1e38:  # its double might be infinite in float32
+        flat, start, width = flat * 0.5, low * 0.5, high * 0.5 - low * 0.5
+    elif width < 1e-30:  # and here the inverse
+        flat, start, width = (flat - low) / width, 0.0, 1.0
+    scaled = flat - start
+    scaled *= bins / width
+    counts = np.bincount(scaled.astype(np.intp), minlength=bins + 1)
+    counts[bins - 1] += counts[bins]  # the highest value belongs to the last bin
+    return Histogram(low, high, counts[:bins], outside)
+
+
+def _range(flat: Array) -> tuple[float, float]:
+    return (float(np.minimum.reduce(flat)), float(np.maximum.reduce(flat))) if flat.size else (0.0, 0.0)
 
 
 class _Layer:
@@ -58,12 +71,7 @@ class _Layer:
 
     def gradient_square(self) -> float:
         """The sum of the squares of the layer's gradient."""
-        total = 0.0
-        for p in self.parameters:
-            if p.grad is not None:
-                g = p.grad.data.reshape(-1)
-                total += float(np.dot(g, g))
-        return total
+        return sum(_square(g) for g in map(gradient, self.parameters) if g is not None)
 
 
 def describe(module: Module) -> str:
@@ -140,14 +148,17 @@ def _record(index: int, layer: _Layer, square: float, moved: list[tuple[Array, A
     if moved:
         old = math.sqrt(sum(_square(then) for _, then in moved))
         ratio = math.sqrt(sum(_square(now - then) for now, then in moved)) / old if old else math.nan
-    gradients = [p.grad.data for p in layer.weights if p.grad is not None]
+    gradients = [g for g in map(gradient, layer.weights) if g is not None]
+    mean = std = zero = saturated = math.nan
     output = layer.output if layer.output is not None and layer.output.size else None
-    zero = saturated = math.nan
-    if output is not None and layer.activation == "relu":
-        zero = 1.0 - int(np.count_nonzero(output)) / output.size
-    elif output is not None and layer.activation is not None:
-        middle, reach = (0.5, 0.45) if layer.activation == "sigmoid" else (0.0, 0.9)
-        saturated = int(np.count_nonzero(np.abs(output - middle) > reach)) / output.size
+    if output is not None:
+        mean = float(np.add.reduce(output, axis=None)) / output.size
+        std = math.sqrt(_square(output - mean) / output.size)
+        if layer.activation == "relu":
+            zero = int(np.count_nonzero(output == 0)) / output.size
+        elif layer.activation is not None:
+            middle, reach = (0.5, 0.45) if layer.activation == "sigmoid" else (0.0, 0.9)
+            saturated = int(np.count_nonzero(np.abs(output - middle) > reach)) / output.size
     return LayerRecord(
         index=index,
         name=layer.name,
@@ -159,8 +170,8 @@ def _record(index: int, layer: _Layer, square: float, moved: list[tuple[Array, A
         weight_norm=math.sqrt(weight_square),
         weight_rms=math.sqrt(weight_square / layer.size),
         update_ratio=ratio,
-        activation_mean=float(output.mean()) if output is not None else math.nan,
-        activation_std=float(output.std()) if output is not None else math.nan,
+        activation_mean=mean,
+        activation_std=std,
         zero_fraction=zero,
         saturated_fraction=saturated,
         weights=_joint([p.data for p in layer.weights]),

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ..node import Array, note_write
-from ..tensor import Tensor
+from ..tensor import Tensor, gradient
 
 ParamGroup: TypeAlias = dict[str, Any]
 Params: TypeAlias = "Iterable[Tensor] | Iterable[ParamGroup]"
@@ -81,7 +81,7 @@ class _Bucket:
             elif g is None:
                 complete = False
             else:
-                grad[...] = g.data if isinstance(g, Tensor) else g
+                grad[...] = gradient(p)
         return complete
 
     def __reduce__(self) -> tuple[Any, ...]:
