@@ -230,6 +230,9 @@ class Tensor:
     def __matmul__(self, other: Tensor | Array) -> Tensor:
         return ops.matmul(self, other)
 
+    def matmul(self, other: Tensor | Array) -> Tensor:
+        return ops.matmul(self, other)
+
     def dot(self, other: Tensor | Array) -> Tensor:
         """`self @ other` for matrices and vectors (NumPy's `dot`, which is quicker on small arrays)."""
         return ops.matmul(self, other)
@@ -311,6 +314,18 @@ class Tensor:
         """max(x, 0); the gradient at 0 is 0, as in PyTorch."""
         return ops.relu(self)
 
+    def leaky_relu(self, negative_slope: float = 0.01) -> Tensor:
+        return ops.leaky_relu(self, negative_slope)
+
+    def elu(self, alpha: float = 1.0) -> Tensor:
+        return ops.elu(self, alpha)
+
+    def gelu(self, approximate: str = "none") -> Tensor:
+        return ops.gelu(self, approximate)
+
+    def silu(self) -> Tensor:
+        return ops.silu(self)
+
     def abs(self) -> Tensor:
         """|x|; the gradient at 0 is 0, as in PyTorch."""
         return ops.abs(self)
@@ -322,6 +337,18 @@ class Tensor:
         """Bounded from below and above; the gradient is 1 on the bounds themselves, as in PyTorch."""
         low, high = (bound.item() if isinstance(bound, np.generic) else bound for bound in (min, max))
         return ops.clip(self, low=low, high=high)
+
+    def maximum(self, other: Operand) -> Tensor:
+        """The larger of each pair; where they are equal each gets half of the gradient, as in PyTorch."""
+        return ops.maximum(self, other)
+
+    def minimum(self, other: Operand) -> Tensor:
+        """The smaller of each pair; where they are equal each gets half of the gradient, as in PyTorch."""
+        return ops.minimum(self, other)
+
+    def where(self, condition: Tensor | Array, other: Operand) -> Tensor:
+        """These elements where `condition` holds, those of `other` elsewhere."""
+        return ops.where(condition, self, other)
 
     def softmax(self, axis: int = -1) -> Tensor:
         return ops.softmax(self, axis=axis)
