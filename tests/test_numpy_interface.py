@@ -46,6 +46,9 @@ CALLS = {
     np.ndim: [()],
     np.size: [()],
     np.dot: [(A,)],
+    np.pad: [(1,), ((1, 2),), (((0, 1), (2, 0)),)],
+    np.zeros_like: [()],
+    np.ones_like: [()],
 }
 LISTS = {
     np.concatenate: lambda f, x: f([x, A], axis=1),

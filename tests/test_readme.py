@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tinygrad_nn import Tensor
 from tinygrad_nn.graph.draw import engines
 from tinygrad_nn.training.conditions import Condition
 from tinygrad_nn.training.files import load_experiment
@@ -17,6 +18,7 @@ from tinygrad_nn.training.files import load_experiment
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TIME = (ROOT / "docs" / "time-travel.md").read_text(encoding="utf-8")
+LIBRARY = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
 GRAPHS = (ROOT / "docs" / "graphs.md").read_text(encoding="utf-8")
 
 
@@ -102,6 +104,17 @@ def test_the_pages_examples_draw_graphs(tmp_path):
         assert done.returncode == 0, done.stderr
     for picture in (tmp_path / "docs").iterdir():
         assert f"]({picture.name})" in GRAPHS
+
+
+def test_the_page_on_the_library_is_true(tmp_path):
+    (tmp_path / "page.py").write_text("\n".join(blocks("python", LIBRARY)))
+    done = python("-W", "ignore:divide by zero", "page.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "log gave infinity from finite inputs" in done.stdout
+    assert "Tensor([0.0], requires_grad=True).log()" in done.stdout  # the line of the caller
+    names = re.findall(r"^\| (.*) \| (.*) \|$", LIBRARY, re.MULTILINE)[2:]
+    for here in re.findall(r"`x\.(\w+)", " ".join(ours for _, ours in names)):
+        assert hasattr(Tensor, here), here
 
 
 def test_the_page_on_time_travel_is_true(tmp_path):

@@ -76,6 +76,20 @@ def test_repr():
     assert len(repr(Tensor(np.zeros(10_000)))) < 200
 
 
+def test_a_number_is_formatted_as_one():
+    loss = Tensor(1.25, requires_grad=True)
+    assert f"{loss:.1f}" == "1.2"
+    assert f"{Tensor(3):>4d}" == "   3"
+    assert f"{loss}" == repr(loss)
+    with pytest.raises(TypeError, match=r"formatted by '.2f', this one has shape \(2,\)"):
+        f"{Tensor([1.0, 2.0]):.2f}"
+
+
+def test_tolist():
+    assert Tensor([[1.0, 2.0]], requires_grad=True).tolist() == [[1, 2]]
+    assert Tensor(3).tolist() == 3
+
+
 def test_comparisons_and_logic_are_boolean_and_outside_the_graph():
     x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
     for y, wanted in [

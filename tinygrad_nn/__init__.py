@@ -5,7 +5,7 @@ import numpy as _np
 from . import nn, optim
 from .anomaly import AnomalyError, detect_anomaly
 from .autodiff import enable_grad, grad, is_grad_enabled, no_grad
-from .creation import arange, eye, full, ones, rand, randn, zeros
+from .creation import arange, eye, full, ones, ones_like, rand, randn, zeros, zeros_like
 from .func import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .ops import Primitive, concatenate, einsum, maximum, minimum, one_hot, pad, stack, where
 from .tensor import Tensor, tensor
@@ -34,6 +34,7 @@ __all__ = [
     "no_grad",
     "one_hot",
     "ones",
+    "ones_like",
     "optim",
     "pad",
     "rand",
@@ -44,6 +45,7 @@ __all__ = [
     "vjp",
     "where",
     "zeros",
+    "zeros_like",
 ]
 
 # A training step frees what the next one allocates. glibc would hand large arrays back to the system in between,

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-if TYPE_CHECKING:
-    pass
-
-from .tensor import DEFAULT_DTYPE, Tensor
+from .node import Array
+from .tensor import DEFAULT_DTYPE, Tensor, as_array, varargs
 
 
-def zeros(*shape: int, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
-    return Tensor(np.zeros(shape, dtype), requires_grad)
+def zeros(*shape: Any, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
+    """Zeros, as `zeros(2, 3)` or `zeros((2, 3))`; so with the others that take a shape."""
+    return Tensor(np.zeros(varargs(shape), dtype), requires_grad)
 
 
-def ones(*shape: int, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
-    return Tensor(np.ones(shape, dtype), requires_grad)
+def zeros_like(x: Tensor | Array) -> Tensor:
+    """Zeros in the shape and dtype of `x`."""
+    return Tensor(np.zeros_like(as_array(x)))
+
+
+def ones(*shape: Any, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
+    return Tensor(np.ones(varargs(shape), dtype), requires_grad)
+
+
+def ones_like(x: Tensor | Array) -> Tensor:
+    """Ones in the shape and dtype of `x`."""
+    return Tensor(np.ones_like(as_array(x)))
 
 
 def full(shape: tuple[int, ...], value: float, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
@@ -36,14 +45,14 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: DTyp
 
 
 def rand(
-    *shape: int, rng: np.random.Generator, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False
+    *shape: Any, rng: np.random.Generator, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False
 ) -> Tensor:
     """Uniform on [0, 1)."""
-    return Tensor(rng.random(shape).astype(dtype), requires_grad)
+    return Tensor(rng.random(varargs(shape)).astype(dtype), requires_grad)
 
 
 def randn(
-    *shape: int, rng: np.random.Generator, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False
+    *shape: Any, rng: np.random.Generator, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False
 ) -> Tensor:
     """Standard normal."""
-    return Tensor(rng.standard_normal(shape).astype(dtype), requires_grad)
+    return Tensor(rng.standard_normal(varargs(shape)).astype(dtype), requires_grad)

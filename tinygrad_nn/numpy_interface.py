@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from . import ops
+from . import creation, ops
 from .tensor import Tensor
 
 UFUNCS: dict[Any, str] = {
@@ -59,6 +59,9 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.clip: lambda x, a_min=None, a_max=None: x.clip(a_min, a_max),
     np.concatenate: lambda parts, axis=0: ops.concatenate(parts, axis),
     np.stack: lambda parts, axis=0: ops.stack(parts, axis),
+    np.pad: lambda x, pad_width: ops.pad(x, np.broadcast_to(pad_width, (x.ndim, 2)).tolist()),
+    np.zeros_like: lambda x: creation.zeros_like(x),
+    np.ones_like: lambda x: creation.ones_like(x),
     np.where: lambda condition, a, b: ops.where(condition, a, b),
     np.dot: lambda a, b: ops.matmul(a, b),
     np.einsum: lambda subscripts, *operands: ops.einsum(subscripts, *operands),

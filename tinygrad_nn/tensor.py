@@ -90,6 +90,12 @@ class Tensor:
     def __int__(self) -> int:
         return int(self.item())
 
+    def __format__(self, spec: str) -> str:
+        """A tensor without axes is formatted as its number: `f"{loss:.4f}"`."""
+        if spec and self.ndim:
+            raise TypeError(f"only a tensor without axes can be formatted by {spec!r}, this one has shape {self.shape}")
+        return format(self.data.item(), spec) if spec else repr(self)
+
     def __repr__(self) -> str:
         values = np.array2string(self.data, separator=", ", prefix="tensor(", threshold=100)
         made = f", made by {self.node.primitive.name}" if isinstance(self.node, Node) else ""
@@ -175,6 +181,10 @@ class Tensor:
         if self.data.size != 1:
             raise ValueError(f"item() needs a tensor with one element, this one has shape {self.shape}")
         return self.data.item()
+
+    def tolist(self) -> Any:
+        """The elements as Python numbers, in lists nested as the axes are."""
+        return self.data.tolist()
 
     def numpy(self) -> Array:
         """The data, shared. A tensor that requires gradients must be detached first."""
@@ -407,7 +417,7 @@ class Tensor:
     @overload
     def reshape(self, *shape: int) -> Tensor: ...
     def reshape(self, *shape: Any) -> Tensor:
-        return ops.reshape(self, shape=_varargs(shape))
+        return ops.reshape(self, shape=varargs(shape))
 
     @overload
     def transpose(self, axes: tuple[int, ...], /) -> Tensor: ...
@@ -415,7 +425,7 @@ class Tensor:
     def transpose(self, *axes: int) -> Tensor: ...
     def transpose(self, *axes: Any) -> Tensor:
         """Permute the axes, or reverse them when none are given (NumPy's meaning)."""
-        return ops.transpose(self, axes=_varargs(axes) or tuple(range(self.ndim))[::-1])
+        return ops.transpose(self, axes=varargs(axes) or tuple(range(self.ndim))[::-1])
 
     @property
     def T(self) -> Tensor:  # noqa: N802
@@ -556,7 +566,7 @@ def _data(value: Any) -> Any:
     return value.data if isinstance(value, Tensor) else value
 
 
-def _varargs(values: tuple[Any, ...]) -> tuple[int, ...]:
+def varargs(values: tuple[Any, ...]) -> tuple[int, ...]:
     """`f(2, 3)` and `f((2, 3))` alike."""
     if len(values) == 1 and isinstance(values[0], Sequence):
         return tuple(values[0])
