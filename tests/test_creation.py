@@ -31,6 +31,7 @@ def test_values():
     assert tn.full((2, 1), 2.5).tolist() == [[2.5], [2.5]]
     assert tn.full((2,), 7, dtype=np.int64).dtype == np.int64
     assert tn.eye(2).tolist() == [[1, 0], [0, 1]]
+    assert tn.full((1,), 2).dtype == tn.eye(1).dtype == np.float32
     assert tn.full((1,), 1.0, requires_grad=True).requires_grad
     assert tn.eye(1, requires_grad=True).requires_grad
     uniform, normal = tn.rand(10_000, rng=rng).data, tn.randn(10_000, rng=rng).data
