@@ -140,6 +140,8 @@ def test_methods_are_the_functions_of_the_same_name():
     np.testing.assert_allclose((x - 0.5).relu().data, np.maximum(values - 0.5, 0))
     np.testing.assert_allclose(x.clip(0.2, 0.6).data, values.clip(0.2, 0.6))
     np.testing.assert_allclose(x.clip(max=0.3).data, np.minimum(values, 0.3))
+    np.testing.assert_allclose(x.clip(min=0.3).data, np.maximum(values, 0.3))
+    assert not np.shares_memory(x.clip().data, values)
     np.testing.assert_allclose(x.softmax().data.sum(axis=-1), 1)
     np.testing.assert_allclose(x.log_softmax(axis=0).exp().data.sum(axis=0), 1)
     for name, option in {"leaky_relu": 0.3, "elu": 0.5, "gelu": "tanh"}.items():

@@ -87,6 +87,9 @@ FORMULAS = {
     "elu by default": (ops.elu, lambda x: np.where(x > 0, x, np.expm1(x))),
     "silu": (ops.silu, lambda x: x / (1 + np.exp(-x))),
     "softplus": (ops.softplus, lambda x: np.log1p(np.exp(x))),
+    "clip": (lambda x: ops.clip(x, low=-0.5, high=0.5), lambda x: np.minimum(np.maximum(x, -0.5), 0.5)),
+    "clip from below": (lambda x: ops.clip(x, low=0.1, high=None), lambda x: np.maximum(x, 0.1)),
+    "clip from above": (lambda x: ops.clip(x, low=None, high=0.1), lambda x: np.minimum(x, 0.1)),
     "relu": (ops.relu, lambda x: (x + np.abs(x)) / 2),
     "flatten": (ops.flatten, np.ravel),
     "flatten from the second axis": (lambda x: ops.flatten(x, 1), lambda x: x.reshape(2, 12)),
@@ -147,8 +150,29 @@ def test_conv2d_and_max_pool2d_go_window_by_window(stride, padding, bias):
     y = ops.conv2d(Tensor(x), Tensor(w), None if bias is None else Tensor(bias), stride, padding)
     np.testing.assert_allclose(y.data, convolved, rtol=1e-10)
     np.testing.assert_array_equal(ops.max_pool2d(Tensor(padded), (2, 3), stride).data, largest)
+    plain = ops.conv2d(Tensor(padded), Tensor(w))
+    assert plain.shape == (2, 2, padded.shape[2] - 1, padded.shape[3] - 2)
+    np.testing.assert_allclose(
+        plain.data[:, :, ::down, ::right] + (0 if bias is None else bias.reshape(-1, 1, 1)), y.data
+    )
+    assert isinstance(ops.max_pool2d(padded, [2, 3], stride), np.ndarray)
+    np.testing.assert_array_equal(ops.max_pool2d(padded[0, 0], (2, 3), stride), largest[0, 0])
     halves = ops.max_pool2d(Tensor(x[..., :4, :]), 2).data
     np.testing.assert_array_equal(halves, x[..., :4, :].reshape(2, 3, 2, 2, 3, 2).max(axis=(3, 5)))
+
+
+@pytest.mark.parametrize(
+    ("size", "padding"), [((4, 5), 0), ((6, 7), 1), ((6, 5), (1, 0)), ((8, 5), (2, 0)), ((4, 11), (0, 3))]
+)
+def test_a_window_as_large_as_the_image_fits_and_a_larger_one_is_refused(size, padding):
+    x = Tensor(np.ones((1, 1, 4, 5)))
+    assert ops.conv2d(x, Tensor(np.ones((1, 1, *size))), padding=padding).data.tolist() == [[[[20]]]]
+    for larger in ((size[0] + 1, size[1]), (size[0], size[1] + 1)):
+        with pytest.raises(ValueError, match=r"does not fit into an image of shape \(1, 1, 4, 5\) with padding"):
+            ops.conv2d(x, Tensor(np.ones((1, 1, *larger))), padding=padding)
+    for larger in ((5, 5), (4, 6)):
+        with pytest.raises(ValueError, match="does not fit into an image"):
+            ops.max_pool2d(x, larger)
 
 
 @pytest.mark.parametrize("stride", [1, 2, (2, 1)])
@@ -316,6 +340,9 @@ def test_one_hot():
             "conv2d needs",
         ),
         (lambda x: ops.max_pool2d(x, 9), ValueError, "does not fit"),
+        (lambda x: ops.max_pool2d(x[0], 1), ValueError, "does not fit"),
+        (lambda x: ops.max_pool2d(x, (1, 1, 1)), ValueError, "a number or a pair"),
+        (lambda x: ops.conv2d(Tensor(np.ones((1, 3, 4, 4))), Tensor(np.ones((1, 3, 1)))), ValueError, "conv2d needs"),
         (lambda x: ops.max_pool2d(x, 0), ValueError, "from 1 up"),
         (lambda x: x @ 2.0, ValueError, "at least 1 dimension"),
         (lambda x: x @ Tensor(2.0), ValueError, "at least 1 dimension"),
