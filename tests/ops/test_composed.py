@@ -117,6 +117,14 @@ FORMULAS = {
     "split nothing": (lambda x: ops.split(x[:0], 2)[0], lambda x: x[:0]),
     "pad": (lambda x: ops.pad(x, ((1, 0), (0, 2), (3, 4))), lambda x: np.pad(x, ((1, 0), (0, 2), (3, 4)))),
     "mean": (lambda x: ops.mean(x, (0, 2), True), lambda x: x.mean((0, 2), keepdims=True)),
+    "mean by default": (ops.mean, np.mean),
+    "var by default": (ops.var, lambda x: x.var(ddof=1)),
+    "std by default": (ops.std, lambda x: x.std(ddof=1)),
+    "norm by default": (ops.norm, lambda x: np.sqrt((x * x).sum())),
+    "mean of nothing": (lambda x: ops.mean(x[..., :0], 0), lambda x: np.zeros((3, 0))),
+    "var of nothing": (lambda x: ops.var(x[..., :0], 0), lambda x: np.zeros((3, 0))),
+    "einsum with spaces": (lambda x: ops.einsum(" aij, akj -> aik ", x, x), lambda x: x @ x.swapaxes(1, 2)),
+    "einsum with dots": (lambda x: ops.einsum("...ab,cb->...ac", x, x[0]), lambda x: x @ x[0].T),
     "batch @ matrix": (lambda x: ops.matmul(x, x[0].T), lambda x: x @ x[0].T),
     "linear": (lambda x: ops.linear(x, x[0], x[0, :, 0]), lambda x: x @ x[0].T + x[0, :, 0]),
 }
@@ -295,7 +303,9 @@ def test_log_softmax_along_any_axis(shape, dtype):
 def test_where_the_root_is_0_so_is_its_gradient():
     for function in (lambda x: x.norm(), lambda x: x.std(), lambda x: x.std(correction=0)):
         x = Tensor(np.zeros(3), requires_grad=True)
-        function(x).backward()
+        root = function(x)
+        root.backward()
+        assert root.item() == 0
         assert x.grad.data.tolist() == [0, 0, 0]
 
 
