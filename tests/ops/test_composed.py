@@ -123,6 +123,11 @@ FORMULAS = {
     "norm by default": (ops.norm, lambda x: np.sqrt((x * x).sum())),
     "mean of nothing": (lambda x: ops.mean(x[..., :0], 0), lambda x: np.zeros((3, 0))),
     "var of nothing": (lambda x: ops.var(x[..., :0], 0), lambda x: np.zeros((3, 0))),
+    "einsum without output": (lambda x: ops.einsum("kj,ij", x[0], x[1]), lambda x: x[1] @ x[0].T),
+    "einsum to the letters' order": (lambda x: ops.einsum("bca", x), lambda x: x.transpose(2, 0, 1)),
+    "einsum to nothing": (lambda x: ops.einsum("ij,ij", x[0], x[1]), lambda x: (x[0] * x[1]).sum().reshape(())),
+    "einsum with dots first": (lambda x: ops.einsum("...j,kj", x, x[0]), lambda x: x @ x[0].T),
+    "einsum with dots of two lengths": (lambda x: ops.einsum("...j,...j", x, x[0]), lambda x: (x * x[0]).sum(-1)),
     "einsum with spaces": (lambda x: ops.einsum(" aij, akj -> aik ", x, x), lambda x: x @ x.swapaxes(1, 2)),
     "einsum with dots": (lambda x: ops.einsum("...ab,cb->...ac", x, x[0]), lambda x: x @ x[0].T),
     "batch @ matrix": (lambda x: ops.matmul(x, x[0].T), lambda x: x @ x[0].T),
@@ -296,6 +301,7 @@ def test_log_softmax_along_any_axis(shape, dtype):
         e = np.exp(x)
         wanted = np.log(e / e.sum(axis, keepdims=True))
         np.testing.assert_allclose(ops.log_softmax(Tensor(x), axis=axis).data, wanted, rtol, atol)
+        np.testing.assert_allclose(np.exp(wanted), ops.softmax(Tensor(x + 1000), axis=axis).data, max(rtol, 1e-9))
         far = ops.log_softmax(Tensor(x + 1000), axis=axis).data  # where exp alone overflows
         np.testing.assert_allclose(far, wanted, max(rtol, 1e-9), max(atol, 1e-11))
 
