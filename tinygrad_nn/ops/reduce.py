@@ -9,7 +9,7 @@ import numpy as np
 from ..constants import summed
 from ..node import Array
 from ..tensor import Axis
-from .elementwise import clip, div, exp, sqrt
+from .elementwise import clip, exp, sqrt
 from .primitive import Primitive
 from .shape import broadcast_to
 
@@ -41,7 +41,7 @@ min = Primitive("min", lambda x, axis, keepdims: np.minimum.reduce(x, axis, keep
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The mean over `axis`; of no elements it is NaN, as in NumPy and PyTorch."""
     total = sum(x, axis=axis, keepdims=keepdims)
-    return div(total, float(x.size // total.size) if total.size else 1.0)
+    return total / (x.size // (total.size or 1))
 
 
 def var(x: Any, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Any:
