@@ -36,7 +36,8 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 def run(experiment: Experiment, begin: Callable[[], Session], recorder: Recorder | None = None) -> int:
     """Train to the last epoch and report. 0 fine, 1 a fault was found, 2 the experiment failed, 130, 143."""
     console = Console(markup=False, emoji=False)  # names are the user's, and may hold brackets
-    before = {s: signal.signal(s, _terminate) for s in STOPPING}
+    heard = [s for s in STOPPING if signal.getsignal(s) is not signal.SIG_IGN]  # under nohup a hangup is none
+    before = {s: signal.signal(s, _terminate) for s in heard}
     session = None
     code = 0
     try:

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -249,34 +251,59 @@ def test_a_mistake_in_an_experiment_file_is_shown_as_theirs(tmp_path, text, expe
     assert "tui/" not in done.stderr
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
-def test_an_interrupted_run_reports_what_it_has_and_exits_cleanly(number, code, tmp_path):
+@contextmanager
+def begun(
+    tmp_path: Path, epochs: int, number: signal.Signals, handler: signal.Handlers
+) -> Iterator[subprocess.Popen[str]]:
+    """A run in its first epoch, started where the signal is handled so (a shell's background ignores SIGINT)."""
     ready = tmp_path / "ready"
     file = written(
         tmp_path,
         "from pathlib import Path\nfrom tinygrad_nn.training import Experiment, Hyperparameters\n"
-        "class Mine(Experiment):\n    dataset = 'xor'\n    hyperparameters = Hyperparameters(epochs=1000000)\n"
+        f"class Mine(Experiment):\n    dataset = 'xor'\n    hyperparameters = Hyperparameters(epochs={epochs})\n"
         "    def optimizer(self, hp, parameters):\n"
         "        Path('ready').touch()\n        return super().optimizer(hp, parameters)\n",
     )
-    running = subprocess.Popen(
-        [*COMMAND, "run", file],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    before = signal.signal(number, handler)
+    try:
+        running = subprocess.Popen(
+            [*COMMAND, "run", file],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    finally:
+        signal.signal(number, before)
     deadline = time.monotonic() + 60
     while not ready.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    time.sleep(0.2)
-    running.send_signal(number)
-    out, err = running.communicate(timeout=60)
+    with running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_an_interrupted_run_reports_what_it_has_and_exits_cleanly(number, code, tmp_path):
+    with begun(tmp_path, 1_000_000, number, signal.SIG_DFL) as running:
+        time.sleep(0.2)
+        running.send_signal(number)
+        out, err = running.communicate(timeout=60)
     assert running.returncode == code
     assert "interrupted after" in err
     assert "Traceback" not in err
     assert "Mine:" in out
+
+
+def test_under_nohup_a_run_goes_on_when_the_terminal_goes(tmp_path):
+    with begun(tmp_path, 300, signal.SIGHUP, signal.SIG_IGN) as running:
+        running.send_signal(signal.SIGHUP)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode in (0, 1)
+    assert "interrupted" not in err
 
 
 def test_help_names_every_data_set_and_every_hyperparameter_with_its_default():
