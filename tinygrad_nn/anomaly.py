@@ -5,8 +5,10 @@ It looks at every operation while it is on, which is slow, and costs nothing whi
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -37,21 +39,21 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
     def __init__(self) -> None:
         self.places: WeakKeyDictionary[Node, Place] = WeakKeyDictionary()
         self.checksums: WeakKeyDictionary[Node, list[int]] = WeakKeyDictionary()
-        self._before: list[tuple[Any, Any]] = []
+        self._before: list[tuple[Any, Any, FrameType]] = []
 
     def __enter__(self) -> detect_anomaly:
-        self._before.append((mode.watch, mode.watch_gradient))
+        self._before.append((mode.watch, mode.watch_gradient, sys._getframe(1)))
         mode.watch, mode.watch_gradient = self._forward, self._backward
         return self
 
     def __exit__(self, *_: object) -> None:
-        mode.watch, mode.watch_gradient = self._before.pop()
+        mode.watch, mode.watch_gradient, _until = self._before.pop()
 
     def _forward(self, primitive: Primitive, arrays: Sequence[Any], attrs: dict[str, Any], out: Tensor) -> None:
-        outer = self._before[-1][0]
+        outer, _, until = self._before[-1]
         if outer is not None:
             outer(primitive, arrays, attrs, out)
-        place = caller()
+        place = caller(until)
         if isinstance(out.node, Node):
             self.places[out.node] = place
             self.checksums[out.node] = [_checksum(a) for a in arrays]

@@ -20,7 +20,9 @@ OWN = tuple(os.path.join(package, "") for package in (PACKAGE, os.path.join(os.p
 
 @dataclass(frozen=True)
 class Place:
-    """Where an operation was called: the user's source line, and the module whose forward() it was in."""
+    """Where an operation was called: the user's source line (0: no line is theirs), and the module whose forward() it
+    was in.
+    """
 
     file: str
     line: int
@@ -28,23 +30,30 @@ class Place:
     module: str
 
     def __str__(self) -> str:
+        if not self.line:
+            return f"in module {self.module}" if self.module else "called by the library itself"
         inside = f", in module {self.module}" if self.module else ""
         return f"{self.file}, line {self.line}{inside}:\n    {self.code}"
 
 
-def caller() -> Place:
-    """The innermost frame outside the library, and the path of the innermost module around it."""
+def caller(until: FrameType | None = None) -> Place:
+    """The innermost frame outside the library, and the path of the innermost module around it.
+
+    What called `until` is not the user's: where the library itself began to watch, that is how it was started.
+    """
     user = inner = outer = None
+    sought = True
     for frame in stack(sys._getframe(1)):
-        if user is None and not own(frame):
-            user = frame
+        if sought and not own(frame):
+            user, sought = frame, False
+        sought = sought and frame is not until
         module = module_of(frame)
         if module is not None:
             inner = module if inner is None else inner
             outer = module
     path = next((n or type(m).__name__ for n, m in outer.named_modules() if m is inner), "") if outer else ""
     if user is None:
-        return Place("<unknown>", 0, "", path)
+        return Place("", 0, "", path)
     file, line = user.f_code.co_filename, user.f_lineno
     return Place(file, line, linecache.getline(file, line).strip(), path)
 

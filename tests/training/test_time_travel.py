@@ -300,6 +300,14 @@ def test_a_loss_that_is_nan_stops_before_the_step_and_names_the_operation():
         assert s.run_until().kind == "finished"
 
 
+def test_where_the_recipe_is_built_in_no_line_is_the_users():
+    s = Session(Experiment("diabetes", Hyperparameters(optimizer="sgd", lr=1000.0)))
+    with np.errstate(all="ignore"):
+        stop = s.run_until()
+    assert stop.kind == "fault"
+    assert "gave infinity from finite inputs\n  in module MSELoss\n  input 0: shape" in stop.text
+
+
 def test_run_until_stops_for_a_condition_a_pause_or_the_end():
     s = session(epochs=3)
     stop = s.run_until(lambda record: record.step == 5)
