@@ -59,3 +59,5 @@ def test_like_another_but_without_its_gradient(like):
         assert made.tolist() == [[number] * 3] * 2
         assert not made.requires_grad
     assert like(tn.tensor([1, 2])).dtype.kind == "i"
+    assert like(x, dtype=np.float32).dtype == np.float32
+    assert like(x, requires_grad=True).requires_grad

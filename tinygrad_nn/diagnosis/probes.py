@@ -41,9 +41,9 @@ def histogram(values: Array, bins: int = BINS) -> Histogram:
     if flat.dtype == np.float16:
         flat = flat.astype(np.float32)
     start, width = low, high - low
-    if width > 1e38:  # its double might be infinite in float32
+    if width > 1e38:  # float32 has no room for twice of it
         flat, start, width = flat * 0.5, low * 0.5, high * 0.5 - low * 0.5
-    elif width < 1e-30:  # and here the inverse
+    elif width < 1e-30:  # nor, here, for its inverse
         flat, start, width = (flat - low) / width, 0.0, 1.0
     scaled = flat - start
     scaled *= bins / width
@@ -152,7 +152,7 @@ def _record(index: int, layer: _Layer, square: float, moved: list[tuple[Array, A
     mean = std = zero = saturated = math.nan
     output = layer.output if layer.output is not None and layer.output.size else None
     if output is not None:
-        mean = float(np.add.reduce(output, axis=None)) / output.size
+        mean = float(output.mean())
         std = math.sqrt(_square(output - mean) / output.size)
         if layer.activation == "relu":
             zero = int(np.count_nonzero(output == 0)) / output.size
