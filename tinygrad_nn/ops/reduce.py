@@ -9,7 +9,7 @@ import numpy as np
 from ..constants import summed
 from ..node import Array
 from ..tensor import Axis
-from .elementwise import clip, exp, sqrt
+from .elementwise import clip, exp, select, sqrt
 from .primitive import Primitive
 from .shape import broadcast_to
 
@@ -27,10 +27,11 @@ def _sum_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def _extreme_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """Of the largest, or the smallest: where several are equally so, they share the gradient."""
+    """Of the largest, or the smallest: where several are equally so, they share the gradient; so do NaNs."""
     kept = _kept(x.shape, axis)
-    reached = (x == y.reshape(kept)).astype(g.dtype)
-    return g.reshape(kept) * reached / reached.sum(axis=axis, keepdims=True)
+    reached = (x == y.reshape(kept)) | (x != x)
+    share = g.reshape(kept) / reached.astype(g.dtype).sum(axis=axis, keepdims=True)
+    return select(broadcast_to(share, shape=x.shape), reached)
 
 
 sum = Primitive("sum", lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims), _sum_vjp)
@@ -53,7 +54,8 @@ def var(x: Any, axis: Axis = None, correction: float = 1, keepdims: bool = False
 
 def std(x: Any, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Any:
     """The square root of `var`; where that is 0 so is the gradient."""
-    return _root(var(x, axis, correction, keepdims))
+    s = var(x, axis, correction, keepdims)
+    return select(_root(s), s != 0)  # whatever gradient comes
 
 
 def norm(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
