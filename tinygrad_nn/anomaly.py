@@ -62,17 +62,20 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
                 f"{primitive.name} gave {not_finite(out.data)} from finite inputs\n  {place}\n{_described(arrays)}"
             )
 
-    def _backward(self, node: Node, i: int, gradient: Any) -> None:
-        arrays, name, place = node.arrays or (), node.primitive.name, self.places.get(node)
+    def _backward(self, node: Node, i: int | None, gradient: Any) -> None:
+        name, place = node.primitive.name, self.places.get(node)
         where = f"\n  forward: {place}" if place else ""
-        if node in self.checksums and self.checksums[node] != [_checksum(a) for a in saved(node)]:
-            raise RuntimeError(
-                f"an array that {name} saved has been changed in place between forward and backward{where}"
-            )
+        if i is None:
+            if node in self.checksums and self.checksums[node] != [_checksum(a) for a in saved(node)]:
+                raise RuntimeError(
+                    f"an array that {name} saved has been changed in place between forward and backward{where}"
+                )
+            return
         values = gradient.data if isinstance(gradient, Tensor) else gradient
         if not _finite(values):
             raise AnomalyError(
-                f"the gradient of {name} for its input {i} holds {not_finite(values)}{where}\n{_described(arrays)}"
+                f"the gradient of {name} for its input {i} holds {not_finite(values)}{where}\n"
+                f"{_described(node.arrays or ())}"
             )
 
 

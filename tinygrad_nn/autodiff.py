@@ -204,6 +204,8 @@ def _hand_on(
         arrays, attrs = node.arrays, node.attrs
         if arrays is None or writes.latest > node.order:
             arrays = _intact(node)
+        if watch is not None:
+            watch(node, None, g)
         if not create_graph:
             given = (g, node.output, *arrays)
         else:

@@ -47,7 +47,9 @@ class Mode(threading.local):
 
     grad_enabled: bool = True
     watch: Watch | None = None  # sees every operation on Tensors
-    watch_gradient: Callable[[Node, int, Any], None] | None = None  # sees every gradient a rule gives
+    # Sees every node when its backward begins, with None and the gradient of its output, and then every gradient that
+    # a rule gives, with the number of the input.
+    watch_gradient: Callable[[Node, int | None, Any], None] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         usual = getattr(Mode, name)

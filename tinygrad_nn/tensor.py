@@ -506,6 +506,8 @@ class Tensor:
                 "the gradient of a change in place: give the result a new name"
             )
         before = self.data.copy()
+        if isinstance(other, Tensor) and np.may_share_memory(other.data, self.data):
+            other = wrap(other.data.copy(), other.node)
         result = primitive(wrap(before, node), other)
         if result.shape != self.shape or self.dtype.kind != "f":
             raise ValueError(
