@@ -8,9 +8,9 @@ import numpy as np
 
 from ..constants import summed
 from ..node import Array
-from ..tensor import Axis
-from .elementwise import clip, exp, sqrt
-from .primitive import Primitive
+from ..tensor import DEFAULT_DTYPE, Axis
+from .elementwise import clip, exp, select, sqrt
+from .primitive import Primitive, floats
 from .shape import broadcast_to
 
 
@@ -27,13 +27,16 @@ def _sum_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def _extreme_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """Of the largest, or the smallest: where several are equally so, they share the gradient."""
+    """Of the largest, or the smallest: where several are equally so, they share the gradient; so do NaNs."""
     kept = _kept(x.shape, axis)
-    reached = (x == y.reshape(kept)).astype(g.dtype)
-    return g.reshape(kept) * reached / reached.sum(axis=axis, keepdims=True)
+    reached = (x == y.reshape(kept)) | (x != x)
+    share = g.reshape(kept) / reached.astype(g.dtype).sum(axis=axis, keepdims=True)
+    return select(broadcast_to(share, shape=x.shape), reached)
 
 
-sum = Primitive("sum", lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims), _sum_vjp)
+sum = Primitive(
+    "sum", lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims), _sum_vjp, reads_values=False
+)
 max = Primitive("max", lambda x, axis, keepdims: np.maximum.reduce(x, axis, keepdims=keepdims), _extreme_vjp)
 min = Primitive("min", lambda x, axis, keepdims: np.minimum.reduce(x, axis, keepdims=keepdims), _extreme_vjp)
 
@@ -53,11 +56,13 @@ def var(x: Any, axis: Axis = None, correction: float = 1, keepdims: bool = False
 
 def std(x: Any, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Any:
     """The square root of `var`; where that is 0 so is the gradient."""
-    return _root(var(x, axis, correction, keepdims))
+    s = var(x, axis, correction, keepdims)
+    return select(_root(s), s != 0)  # whatever gradient comes
 
 
 def norm(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The Euclidean norm, sqrt(Σx²); at 0 its gradient is 0."""
+    x = x if x.dtype.kind == "f" else x.astype(DEFAULT_DTYPE)  # squares of small integers would wrap
     return _root(sum(x * x, axis=axis, keepdims=keepdims))
 
 
@@ -76,6 +81,7 @@ def _without(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
 
 
 def _logsumexp(x: Array, axis: Axis, keepdims: bool) -> Array:
+    x = floats(x)
     largest = np.maximum.reduce(x, axis, keepdims=True) if x.size else x.dtype.type(0)
     shift = np.where(np.isfinite(largest), largest, x.dtype.type(0))  # inf - inf would be NaN
     with np.errstate(divide="ignore"):  # log 0, of nothing or where every element is -inf: the answer is -inf
@@ -96,6 +102,7 @@ logsumexp = Primitive("logsumexp", _logsumexp, _logsumexp_vjp)
 
 
 def _softmax(x: Array, axis: int) -> Array:
+    x = floats(x)
     if not x.size:
         return np.asarray(np.exp(x))
     e = np.exp(x - np.maximum.reduce(x, axis, keepdims=True))
@@ -106,10 +113,11 @@ SHORT = 32  # an axis up to this goes to the front: NumPy reduces many short row
 
 
 def _log_softmax(x: Array, axis: int) -> Array:
+    x = floats(x)
     if not x.size:
         return np.asarray(np.exp(x))
     n = x.shape[axis]
-    if n > SHORT or x.dtype.kind != "f":
+    if n > SHORT:
         z = x - np.maximum.reduce(x, axis, keepdims=True)
         return z - np.log(np.add.reduce(np.exp(z), axis, keepdims=True))
     y = x.swapaxes(axis, 0).copy()
