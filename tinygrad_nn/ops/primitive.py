@@ -20,15 +20,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy import asarray, ndarray
+from numpy.exceptions import AxisError
 
 from ..node import Array, Into, Leaf, Node, clock, departures, mode
-from ..tensor import DEFAULT_DTYPE, Tensor
+from ..tensor import DEFAULT_DTYPE, Tensor, refuse_tensors_in
 
 Forward: TypeAlias = Callable[..., Any]
 Vjp: TypeAlias = Callable[..., Any]
 
 FLOAT64 = np.dtype(np.float64)
-REFUSALS = (TypeError, ValueError, IndexError)
+REFUSALS = (AxisError, TypeError, ValueError, IndexError)
 NO_ATTRS: dict[str, Any] = {}
 new = Tensor.__new__
 
@@ -162,6 +163,7 @@ def plain(x: Any, beside: Sequence[Any]) -> Array | float | int | bool:
     if isinstance(x, np.generic):
         x = x.item()
     elif not isinstance(x, float | int | np.ndarray):
+        refuse_tensors_in(x)
         x = np.asarray(x)
         if x.dtype == FLOAT64:
             floating = (t.dtype for t in beside if isinstance(t, Tensor) and t.dtype.kind == "f")
