@@ -132,6 +132,12 @@ def wheres(draw: st.DrawFn) -> Drawn:
 
 
 @st.composite
+def selects(draw: st.DrawFn) -> Drawn:
+    x = draw(arrays(shapes()))
+    return (x, draw(hnp.arrays(np.bool_, x.shape[draw(st.integers(0, x.ndim)) :]))), {}
+
+
+@st.composite
 def clips(draw: st.DrawFn) -> Drawn:
     low, high = sorted([draw(EVEN), draw(EVEN)])
     return (draw(arrays(shapes(), ODD)),), {"low": low, "high": high}
@@ -292,6 +298,8 @@ CASES: dict[str, st.SearchStrategy[Drawn]] = {
     "sigmoid": elementwise(REAL),
     "softplus": elementwise(REAL),
     "relu": elementwise(ODD),
+    "leaky_relu": elementwise(ODD).map(lambda drawn: (drawn[0], {"slope": 0.25})),
+    "select": selects(),
     "abs": elementwise(ODD),
     "sign": elementwise(ODD),
     "maximum": elementwise(EVEN, ODD),

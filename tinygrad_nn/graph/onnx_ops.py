@@ -51,6 +51,10 @@ def _clip(step: Step) -> str:
     return step.node("Clip", step.value(0), *("" if b is None else step.constant(b) for b in bounds))
 
 
+def _leaky(step: Step) -> str:
+    return step.node("LeakyRelu", step.value(0), alpha=float(step.attr("slope")))
+
+
 def _astype(step: Step) -> str:
     return step.cast(step.value(0, None), step.op.arrays[0].dtype, step.dtype)
 
@@ -367,6 +371,7 @@ TRANSLATIONS: dict[str, Translation] = {
     "mul": _plain("Mul"),
     "neg": _plain("Neg"),
     "pow": _plain("Pow"),
+    "leaky_relu": _leaky,
     "relu": _plain("Relu"),
     "reshape": _reshape,
     "scatter": _scatter,

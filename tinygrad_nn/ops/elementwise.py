@@ -1,7 +1,8 @@
 """Elementwise primitives. Each is one line: name, forward rule, then a backward rule for each input.
 
 Where the mathematics leaves a choice, PyTorch's is taken: the gradient of `relu` and `abs` at 0 is 0,
-equal arguments of `maximum` share the gradient, `0 ** 0` is 1 with gradient 0.
+equal arguments of `maximum` share the gradient, `0 ** 0` is 1 with gradient 0. A rule that passes some of
+the gradient on selects it; a product with 0 and 1 would make NaN of infinity.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ def _power(a: Any, b: Any) -> Any:
 
 def _power_base_vjp(g: Any, y: Any, a: Any, b: Any) -> Any:
     if b.__class__ is int or b.__class__ is float:
-        return g * (b * a ** (b - 1)) if b else g * 0
-    return g * (b * (a + (a == 0) * (b == 0)) ** (b - 1))  # 0, not 0 * inf, at 0 ** 0
+        return g * (b * a ** (b - 1)) if b else select(g, False)
+    # Where the exponent is 0 so is the gradient, whatever base and g are: 1 stands for a base of 0 or NaN.
+    a = select(a, (a == a) | (b != 0))
+    return select(g, (b != 0) | (g - g == 0)) * (b * (a + ((a == 0) & (b == 0))) ** (b - 1))
 
 
 # What NumPy does about floating-point errors is part of the context. A copy of this one, where an overflow is
@@ -51,6 +54,24 @@ def _logistic(x: Array) -> Any:
     return np.reciprocal(y, out=y)
 
 
+# The integers of the same size as a floating-point number.
+BITS: dict[int, Any] = {2: np.dtype(np.int16), 4: np.dtype(np.int32), 8: np.dtype(np.int64)}
+
+
+def _select(x: Any, keep: Any) -> Any:
+    """x where `keep` holds, else 0. The bits are multiplied, as integers: 0 times infinity is NaN."""
+    bits = BITS.get(x.dtype.itemsize)
+    if bits is None:
+        return np.where(keep, x, ZERO[x.dtype])
+    kept = np.asarray(keep).astype(bits)
+    return np.multiply(x.view(bits), kept, kept if kept.shape == x.shape else None).view(x.dtype)
+
+
+def select(g: Any, keep: Any) -> Any:
+    """What the rules call: without the primitive where nothing is recorded."""
+    return _select(g, keep) if g.__class__ is np.ndarray else selected(g, keep)
+
+
 def _clip(x: Array, low: float | None, high: float | None) -> Any:
     return x.copy() if low is None and high is None else np.clip(x, low, high)
 
@@ -59,6 +80,11 @@ def _inside(x: Any, low: float | None, high: float | None) -> Any:
     if low is None or high is None:
         return x >= low if low is not None else x <= high if high is not None else x == x
     return (x >= low) & (x <= high)
+
+
+def _larger(g: Any, a: Any, b: Any) -> Any:
+    """The gradient of the larger one for `a`: half of it where they are equal, all where one is NaN."""
+    return select(g, ~(a <= b)) + select(g, a == b) * 0.5
 
 
 _erf_of_numbers = np.frompyfunc(math.erf, 1, 1)
@@ -72,20 +98,26 @@ def _relu(x: Array) -> Any:
     return np.maximum(x, np.zeros(x.shape, x.dtype))  # beside one zero, NumPy takes three times as long
 
 
+def _leaky(x: Array, slope: float) -> Any:
+    return np.where(x > 0, x, x * slope)
+
+
 def _softplus(x: Array) -> Array:
     return np.logaddexp(x, ZERO[x.dtype])
 
 
+# Its own transpose, so its own backward rule.
+selected: Primitive = Primitive("select", _select, lambda g, y, x, keep: select(g, keep), None)
 add = Primitive("add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g)
 sub = Primitive("sub", np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g)
 mul = Primitive("mul", np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
-div = Primitive("div", np.true_divide, lambda g, y, a, b: g / b, lambda g, y, a, b: -(g * y) / b)
+div = Primitive("div", np.true_divide, lambda g, y, a, b: g / b, lambda g, y, a, b: -(g * (y / b)))
 neg = Primitive("neg", np.negative, lambda g, y, x: -g)
 pow = Primitive(
     "pow",
     _power,
     _power_base_vjp,
-    lambda g, y, a, b: g * (y * log(a + (a == 0))),  # 0, not 0 * -inf, where the base is 0
+    lambda g, y, a, b: g * (y * log(a + ((b >= 0) & (a == 0)).astype(y.dtype))),  # 0, not 0 * -inf, where the base is 0
 )
 exp = Primitive("exp", np.exp, lambda g, y, x: g * y)
 log: Primitive = Primitive("log", np.log, lambda g, y, x: g / x)
@@ -94,36 +126,39 @@ expm1 = Primitive("expm1", np.expm1, lambda g, y, x: g * (y + 1))
 sqrt = Primitive("sqrt", np.sqrt, lambda g, y, x: g / (2 * y))
 sin = Primitive("sin", np.sin, lambda g, y, x: g * cos(x))
 cos: Primitive = Primitive("cos", np.cos, lambda g, y, x: -(g * sin(x)))
-tanh = Primitive("tanh", np.tanh, lambda g, y, x: g - g * (y * y))
+tanh = Primitive("tanh", np.tanh, lambda g, y, x: g * (ONE[y.dtype] - y * y))
 sigmoid = Primitive("sigmoid", _sigmoid, lambda g, y, x: g * (y * (ONE[y.dtype] - y)))
 softplus = Primitive("softplus", _softplus, lambda g, y, x: g * sigmoid(x))
-relu = Primitive("relu", _relu, lambda g, y, x: g * (x > ZERO[x.dtype]).astype(g.dtype))
+relu = Primitive("relu", _relu, lambda g, y, x: select(g, y != ZERO[y.dtype]))  # y, so that NaN passes
+leaky = Primitive(
+    "leaky_relu", _leaky, lambda g, y, x, slope: select(g, x > ZERO[x.dtype]) + select(g * slope, ~(x > ZERO[x.dtype]))
+)
 erf = Primitive("erf", _erf, lambda g, y, x: g * (2 / math.sqrt(math.pi)) * exp(-(x * x)))
-sign = Primitive("sign", np.sign, lambda g, y, x: g * 0)
-abs = Primitive("abs", np.abs, lambda g, y, x: g * sign(x))
+sign = Primitive("sign", np.sign, lambda g, y, x: select(g, False))
+abs = Primitive("abs", np.abs, lambda g, y, x: g * sign(select(x, x == x)))
 maximum = Primitive(
     "maximum",
     np.maximum,
-    lambda g, y, a, b: g * (a > b) + g * (a == b) * 0.5,
-    lambda g, y, a, b: g * (b > a) + g * (a == b) * 0.5,
+    lambda g, y, a, b: _larger(g, a, b),
+    lambda g, y, a, b: _larger(g, b, a),
 )
 minimum = Primitive(
     "minimum",
     np.minimum,
-    lambda g, y, a, b: g * (a < b) + g * (a == b) * 0.5,
-    lambda g, y, a, b: g * (b < a) + g * (a == b) * 0.5,
+    lambda g, y, a, b: _larger(g, b, a),
+    lambda g, y, a, b: _larger(g, a, b),
 )
 where: Primitive = Primitive(
     "where",
     np.where,
     None,
-    lambda g, y, c, a, b: where(c, g, 0),
-    lambda g, y, c, a, b: where(c, 0, g),
+    lambda g, y, c, a, b: select(g, c != 0),
+    lambda g, y, c, a, b: select(g, c == 0),
 )
 clip = Primitive(
     "clip",
     _clip,
-    lambda g, y, x, low, high: g * _inside(x, low, high),
+    lambda g, y, x, low, high: select(g, _inside(x, low, high)),
 )
 astype = Primitive("astype", lambda x, dtype: x.astype(dtype), lambda g, y, x, dtype: g.astype(x.dtype))
 
@@ -131,19 +166,15 @@ astype = Primitive("astype", lambda x, dtype: x.astype(dtype), lambda g, y, x, d
 # --- composed of primitives, without a comparison in between
 
 
-def _negative_part(x: Any) -> Any:
-    """min(x, 0), with gradient 1 at 0, where that of relu is 0."""
-    return clip(x, low=None, high=0)
-
-
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """x where it is positive, else negative_slope · x (Maas et al. 2013)."""
-    return relu(x) + negative_slope * _negative_part(x)
+    return leaky(x, slope=negative_slope)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x where it is positive, else alpha · (exp(x) - 1) (Clevert et al. 2016)."""
-    return relu(x) + alpha * expm1(_negative_part(x))
+    # The part below 0 has gradient 1 at 0, where relu has 0.
+    return relu(x) + alpha * expm1(clip(x, low=None, high=0))
 
 
 def silu(x: Any) -> Any:

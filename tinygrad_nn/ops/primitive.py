@@ -158,10 +158,11 @@ PLAIN = frozenset({np.ndarray, float, int, bool})
 def plain(x: Any, beside: Sequence[Any]) -> Array | float | int | bool:
     """An operand that is no Tensor as an array or a Python number.
 
-    NumPy's scalars become Python's, and lists take the dtype of the Tensors `beside` them: neither changes a dtype.
+    Beside Tensors, NumPy's scalars become Python's and lists take the Tensors' dtype: neither changes a dtype. Among
+    arrays, in a backward rule, a scalar is what NumPy has made of a 0-d array.
     """
     if isinstance(x, np.generic):
-        x = x.item()
+        x = x.item() if any(isinstance(t, Tensor) for t in beside) else np.asarray(x)
     elif not isinstance(x, float | int | np.ndarray):
         refuse_tensors_in(x)
         x = np.asarray(x)

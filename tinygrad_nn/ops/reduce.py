@@ -12,7 +12,7 @@ from ..constants import summed
 from ..node import Array
 from ..tensor import Axis, Tensor, wrap
 from .axes import counted, shape_kept, shape_left
-from .elementwise import abs, clip, exp, sign, sqrt, where
+from .elementwise import abs, clip, exp, select, sign, sqrt, where
 from .primitive import Primitive
 from .shape import broadcast_to, picked
 
@@ -22,10 +22,11 @@ def _sum_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def _extreme_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """Of the largest, or the smallest: where several are equally so, they share the gradient."""
+    """Of the largest, or the smallest: where several are equally so, they share the gradient; so do NaNs."""
     kept = shape_kept(x.shape, axis)
-    reached = (x == y.reshape(kept)).astype(g.dtype)
-    return g.reshape(kept) * reached / reached.sum(axis=axis, keepdims=True)
+    reached = (x == y.reshape(kept)) | (x != x)
+    share = g.reshape(kept) / reached.astype(g.dtype).sum(axis=axis, keepdims=True)
+    return select(broadcast_to(share, shape=x.shape), reached)
 
 
 sum = Primitive("sum", lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims), _sum_vjp)
@@ -85,7 +86,8 @@ def var(x: Any, axis: Axis = None, correction: float = 1, keepdims: bool = False
 
 def std(x: Any, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Any:
     """The square root of `var`; where that is 0 so is the gradient."""
-    return _root(var(x, axis, correction, keepdims), 0.5)
+    s = var(x, axis, correction, keepdims)
+    return select(_root(s, 0.5), s != 0)  # whatever gradient comes
 
 
 def norm(x: Any, p: float = 2, axis: Axis = None, keepdims: bool = False) -> Any:
