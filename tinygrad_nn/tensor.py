@@ -7,14 +7,19 @@ arrays, and the nodes that made those. That is the whole graph; `autodiff` walks
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import EllipsisType
-from typing import Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .node import Array, Handle, Hook, Leaf, Node, mode, note_write
+
+if TYPE_CHECKING:
+    from .torch_names import TensorNames  # whose names `__getattr__` finds
+else:
+    TensorNames = object
 
 Scalar: TypeAlias = float | int | bool
 Operand: TypeAlias = "Tensor | Array | Scalar"
@@ -41,7 +46,7 @@ class Size(int):
         return self.shape[axes.counted(dim, self.shape)]
 
 
-class Tensor:
+class Tensor(TensorNames):
     """An n-dimensional array with a gradient.
 
     `data` is shared, not copied, when it is an array already (`tensor()` copies). Python numbers and
@@ -134,6 +139,18 @@ class Tensor:
         from .graph.draw import svg_or_none
 
         return svg_or_none(self)
+
+    # --- PyTorch's names, which are loaded when somebody asks for one
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(f"a Tensor has no {name!r}")
+            return _further().attribute(self, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*object.__dir__(self), *_further().NAMES})
 
     # --- in and out of the graph
 
@@ -260,6 +277,16 @@ class Tensor:
 
     def __pow__(self, other: Operand) -> Tensor:
         return ops.pow.binary(self, other)
+
+    def __mod__(self, other: Operand) -> Tensor:
+        """What division leaves, with the sign of the divisor."""
+        return self.remainder(other)
+
+    def __rmod__(self, other: Operand) -> Tensor:
+        return _further().NAMES["remainder"](other, self)
+
+    def __floordiv__(self, other: Operand) -> Tensor:
+        return self.floor_divide(other)
 
     def __rpow__(self, other: Operand) -> Tensor:
         return ops.pow(other, self)
@@ -394,13 +421,13 @@ class Tensor:
         """These elements where `condition` holds, those of `other` elsewhere."""
         return ops.where(condition, self, other)
 
-    def softmax(self, axis: int | None = None, *, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
+    def softmax(self, axis: int | None = None, dtype: DTypeLike | None = None, *, dim: int | None = None) -> Tensor:
         """exp(x) / Σ exp(x) along an axis, the last by default."""
         axis = axes.either(axis, dim)
         axis = -1 if axis is None else axes.counted(axis, self.shape)
         return ops.softmax(self._as(dtype), axis=axis)
 
-    def log_softmax(self, axis: int | None = None, *, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
+    def log_softmax(self, axis: int | None = None, dtype: DTypeLike | None = None, *, dim: int | None = None) -> Tensor:
         """x - log Σ exp(x) along an axis, the last by default."""
         axis = axes.either(axis, dim)
         axis = -1 if axis is None else axes.counted(axis, self.shape)
@@ -440,12 +467,12 @@ class Tensor:
     @overload
     def max(self, *, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
     @overload
-    def max(self, dim: int, keepdim: bool = False) -> ops.Extremes: ...
+    def max(self, dim: int, keepdim: bool = False) -> ops.ValuesAndIndices: ...
     @overload
     def max(self, other: Tensor | Array, /) -> Tensor: ...
     def max(
         self, dim: Any = None, keepdim: bool = False, *, axis: Axis = None, keepdims: bool = False, other: Any = None
-    ) -> Tensor | ops.Extremes:
+    ) -> Tensor | ops.ValuesAndIndices:
         """The largest element; where several are equally large they share the gradient.
 
         `max(axis=...)` has the largest along axes, as in NumPy and in `amax`; `max(dim)` has them with their indices,
@@ -456,12 +483,12 @@ class Tensor:
     @overload
     def min(self, *, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
     @overload
-    def min(self, dim: int, keepdim: bool = False) -> ops.Extremes: ...
+    def min(self, dim: int, keepdim: bool = False) -> ops.ValuesAndIndices: ...
     @overload
     def min(self, other: Tensor | Array, /) -> Tensor: ...
     def min(
         self, dim: Any = None, keepdim: bool = False, *, axis: Axis = None, keepdims: bool = False, other: Any = None
-    ) -> Tensor | ops.Extremes:
+    ) -> Tensor | ops.ValuesAndIndices:
         """The smallest element; where several are equally small they share the gradient.
 
         `min(axis=...)` has the smallest along axes, as in NumPy and in `amin`; `min(dim)` has them with their indices,
@@ -477,7 +504,7 @@ class Tensor:
         axis: Axis,
         keepdims: bool,
         other: Any,
-    ) -> Tensor | ops.Extremes:
+    ) -> Tensor | ops.ValuesAndIndices:
         if dim is None and other is None:
             if keepdim:
                 raise TypeError(f"{name}(keepdim=...) goes with dim=, {name}(keepdims=...) with axis=")
@@ -596,19 +623,19 @@ class Tensor:
     # --- shape
 
     @overload
-    def reshape(self, shape: tuple[int, ...], /) -> Tensor: ...
+    def reshape(self, shape: Sequence[int]) -> Tensor: ...
     @overload
     def reshape(self, *shape: int) -> Tensor: ...
-    def reshape(self, *shape: Any) -> Tensor:
-        return ops.reshape(self, shape=varargs(shape))
+    def reshape(self, *sizes: Any, shape: Sequence[int] | None = None) -> Tensor:
+        return ops.reshape(self, shape=varargs(sizes, shape))
 
     @overload
-    def permute(self, dims: Sequence[int], /) -> Tensor: ...
+    def permute(self, dims: Sequence[int]) -> Tensor: ...
     @overload
     def permute(self, *dims: int) -> Tensor: ...
-    def permute(self, *dims: Any) -> Tensor:
+    def permute(self, *axes: Any, dims: Sequence[int] | None = None) -> Tensor:
         """All axes in another order: `x.permute(2, 0, 1)`."""
-        return ops.permute(self, varargs(dims))
+        return ops.permute(self, varargs(axes, dims))
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         """Two axes exchanged, as in PyTorch; `permute` takes all axes, and `T` turns them round."""
@@ -648,11 +675,11 @@ class Tensor:
         return ops.split(self, split_size, 0 if axis is None else axis)
 
     @overload
-    def broadcast_to(self, shape: Sequence[int], /) -> Tensor: ...
+    def broadcast_to(self, size: Sequence[int]) -> Tensor: ...
     @overload
-    def broadcast_to(self, *shape: int) -> Tensor: ...
-    def broadcast_to(self, *shape: Any) -> Tensor:
-        return ops.broadcast_to(self, shape=varargs(shape))
+    def broadcast_to(self, *size: int) -> Tensor: ...
+    def broadcast_to(self, *sizes: Any, size: Sequence[int] | None = None) -> Tensor:
+        return ops.broadcast_to(self, shape=varargs(sizes, size))
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """A copy in another dtype; integers and booleans pass no gradient."""
@@ -732,6 +759,15 @@ def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
     return t
 
 
+_further: Callable[[], Any]
+
+
+def further_names(load: Callable[[], Any]) -> None:
+    """Where a Tensor looks for a name that it has not: in what `load()` gives, by `attribute(tensor, name)`."""
+    global _further
+    _further = load
+
+
 def gradient(t: Tensor) -> Array | None:
     """`t.grad` as an array to look at, not to keep: an optimiser may have lent the memory and will reuse it."""
     return t._grad.data if isinstance(t._grad, Tensor) else t._grad
@@ -772,8 +808,12 @@ def refuse_tensors_in(value: Any) -> None:
         raise TypeError(f"an operand is a Tensor, an array or numbers, not {what}: join them by stack()")
 
 
-def varargs(values: tuple[Any, ...]) -> tuple[int, ...]:
-    """`f(2, 3)` and `f((2, 3))` alike."""
+def varargs(values: tuple[Any, ...], by_name: Sequence[int] | None = None) -> tuple[int, ...]:
+    """`f(2, 3)` and `f((2, 3))` alike, and where an argument has a name, `f(shape=(2, 3))`."""
+    if by_name is not None:
+        if values:
+            raise TypeError(f"{values} and {by_name!r}, given by name, are one argument: give one of them")
+        return (by_name,) if isinstance(by_name, int) else tuple(by_name)
     if len(values) == 1 and isinstance(values[0], Sequence):
         return tuple(values[0])
     return values

@@ -60,7 +60,7 @@ from .primitive import (
     Primitive,
 )
 from .reduce import (
-    Extremes,
+    ValuesAndIndices,
     extremes,
     log_softmax,
     logsumexp,
@@ -103,8 +103,8 @@ TABLE: dict[str, Primitive] = {
 __all__ = [
     "TABLE",
     "EachInput",
-    "Extremes",
     "Primitive",
+    "ValuesAndIndices",
     "abs",
     "add",
     "astype",

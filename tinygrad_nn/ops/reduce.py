@@ -34,14 +34,14 @@ max = Primitive("max", lambda x, axis, keepdims: np.maximum.reduce(x, axis, keep
 min = Primitive("min", lambda x, axis, keepdims: np.minimum.reduce(x, axis, keepdims=keepdims), _extreme_vjp)
 
 
-class Extremes(NamedTuple):
+class ValuesAndIndices(NamedTuple):
     """The extreme elements along an axis, and where they are (`torch.return_types.max`)."""
 
     values: Tensor
     indices: Tensor
 
 
-def extremes(x: Tensor, name: str, axis: Any, keepdims: bool = False) -> Extremes:
+def extremes(x: Tensor, name: str, axis: Any, keepdims: bool = False) -> ValuesAndIndices:
     """The "max" or "min" along one axis with their indices; of equal ones the first, which gets the gradient."""
     if isinstance(axis, tuple | list):
         raise TypeError(
@@ -54,9 +54,9 @@ def extremes(x: Tensor, name: str, axis: Any, keepdims: bool = False) -> Extreme
         raise ValueError(f"{name} of shape {x.shape} along axis {place}: of no elements there is none")
     values, indices = picked(x, np.asarray(found), place), wrap(np.asarray(found), None)
     if keepdims or not x.ndim:
-        return Extremes(values, indices)
+        return ValuesAndIndices(values, indices)
     shape = shape_left(x.shape, place)
-    return Extremes(values.reshape(shape), indices.reshape(shape))
+    return ValuesAndIndices(values.reshape(shape), indices.reshape(shape))
 
 
 def _count(x: Any) -> int:
