@@ -11,7 +11,8 @@ from .autodiff import enable_grad, grad, is_grad_enabled, no_grad
 from .creation import arange, eye, full, ones, ones_like, rand, randn, zeros, zeros_like
 from .func import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .ops import Primitive, concatenate, einsum, maximum, minimum, one_hot, pad, stack
-from .tensor import Tensor, further_names, tensor
+from .tensor import Tensor, tensor
+from .tensor import further_names as _further_names
 
 if _typing.TYPE_CHECKING:
     from .torch_names.top import *  # noqa: F403
@@ -83,4 +84,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_lookup().functions()})
 
 
-further_names(_lookup)
+_further_names(_lookup)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from builtins import bool as bool_  # the class has one of its own
 
+from ..tensor import Tensor
 from . import copies, matrices, pointwise, reductions, selection, shape
 
 
@@ -37,6 +38,7 @@ class TensorNames:
     unflatten = shape.unflatten
     movedim = shape.movedim
     moveaxis = shape.movedim
+    swapdims = Tensor.swapaxes
     flip = shape.flip
     roll = shape.roll
     tril = shape.tril

@@ -10,7 +10,7 @@ import numpy as np
 from .. import ops
 from ..node import Array
 from ..ops import Primitive
-from ..tensor import Operand, Tensor, as_array, wrap
+from ..tensor import DEFAULT_DTYPE, Operand, Tensor, as_array, wrap
 
 
 def add(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
@@ -77,7 +77,19 @@ def _toward_0(quotient: Any, a: Any, b: Any) -> Any:
 
 
 def _inputs(*operands: Any) -> list[Any]:
-    return [x.detach() if isinstance(x, Tensor) else x for x in operands]
+    """Outside the graph, and whole numbers beside floating-point ones in the dtype of the result."""
+    arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
+    dtype = np.result_type(*(a.dtype if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in arrays))
+    floats = [a.dtype for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+    wanted = max(floats) if floats else DEFAULT_DTYPE if dtype.kind == "f" else None
+    return [
+        wrap(a.astype(wanted), None)
+        if isinstance(a, np.ndarray) and a.dtype.kind != "f" and wanted is not None
+        else wrap(a, None)
+        if isinstance(x, Tensor)
+        else x
+        for x, a in zip(operands, arrays, strict=True)
+    ]
 
 
 def _rest(value_of: Primitive, quotient_of: Primitive, input: Operand, other: Operand) -> Tensor:

@@ -49,8 +49,10 @@ def index_select(input: Tensor, dim: int, index: Tensor | Array) -> Tensor:
     place, places = counted(dim, input.shape), as_array(index)
     if places.ndim > 1:
         raise ValueError(f"index_select takes one axis of indices, not shape {places.shape}")
-    if not input.ndim:
-        return _once(input, places)
+    if not input.ndim:  # its only element, and no axis for more
+        if places.size != 1:
+            raise ValueError(f"of a tensor without axes one element is selected, not {places.size}")
+        return _once(input, places.reshape(()))
     return input[(slice(None),) * place + (_indices(places.reshape(-1), input.shape[place]),)]
 
 

@@ -99,7 +99,8 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     if chunks < 1:
         raise ValueError(f"there is at least 1 chunk, not {chunks}")
     place = _there(input, dim, "chunk")
-    return input.split(-(-input.shape[place] // chunks), place)
+    n = input.shape[place]
+    return input.split(-(-n // chunks) if n else [0] * chunks, place)
 
 
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
