@@ -50,6 +50,28 @@ def test_a_hook_may_give_an_array():
     assert x.grad.data.tolist() == [5, 6]
 
 
+def test_retain_grad_twice_keeps_the_gradient_once():
+    x = leaf(2.0)
+    y = x * x
+    y.retain_grad()
+    y.retain_grad()
+    (y * 3).sum().backward(retain_graph=True)
+    assert y.grad.item() == 3
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("first", ["hook", "retain_grad"])
+def test_what_is_retained_is_the_gradient_after_all_hooks(first, create_graph):
+    x = leaf(2.0)
+    y = x * x
+    steps = [y.retain_grad, lambda: y.register_hook(lambda g: g * 10), lambda: y.register_hook(lambda g: g + 1)]
+    for step in steps if first == "retain_grad" else steps[1:] + steps[:1]:
+        step()
+    y.sum().backward(create_graph=create_graph)
+    assert y.grad.item() == 11
+    assert x.grad.item() == 44
+
+
 def test_retain_grad():
     x = leaf(2.0)
     y = x * x

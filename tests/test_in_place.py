@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tinygrad_nn import Tensor, no_grad
+from tests.ops.strategies import cases
+from tinygrad_nn import Tensor, detect_anomaly, grad, nn, no_grad
 from tinygrad_nn.constants import constant
-from tinygrad_nn.node import note_write, writes
+from tinygrad_nn.node import note_write, saved, writes
+from tinygrad_nn.ops import TABLE
 
 
 def leaf(*values: float) -> Tensor:
@@ -77,3 +81,201 @@ def test_a_write_elsewhere_or_before_is_no_matter():
 def test_nobody_can_write_to_a_constant_that_operations_share():
     with pytest.raises(ValueError, match="read-only"):
         constant(1, np.dtype(np.float32), 3)[:] = 2
+
+
+# --- everything that an operation keeps is guarded: inputs, attributes that are arrays, its output
+
+
+def float_leaves(tensors):
+    return [t for t in tensors if isinstance(t, Tensor) and t.requires_grad]
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_everything_that_is_kept_is_guarded(name, data):
+    """Each array is changed through the library after the forward pass: an error, or rules that do not read it."""
+    case = data.draw(cases(name))
+    inputs = case.tensors()
+    y = case(*inputs)
+    leaves, seed = float_leaves(inputs), np.ones(y.shape)
+    expected = grad(y, leaves, seed, retain_graph=True)
+    needed = list(saved(y.node))
+    assert all(a in {id(b) for b in needed} for a in map(id, arrays_in(y.node.attrs)))
+    for array in [*(a for a in y.node.arrays if isinstance(a, np.ndarray)), *arrays_in(y.node.attrs), y.node.output]:
+        if not array.size or not array.flags.writeable:
+            continue
+        before, latest = array.copy(), y.node.order
+        t = Tensor(array)
+        t[...] = 1 - before if array.dtype.kind == "f" else before
+        if any(array is a for a in needed):
+            with pytest.raises(RuntimeError, match=r"saved for its gradient has been changed in\s+place"):
+                grad(y, leaves, seed, retain_graph=True)
+        else:
+            for g, h in zip(grad(y, leaves, seed, retain_graph=True), expected, strict=True):
+                np.testing.assert_array_equal(g.data, h.data)
+        array[...] = before
+        writes.times.clear()
+        assert y.node.order == latest
+        grad(y, leaves, seed, retain_graph=True)
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_detect_anomaly_sees_raw_writes_to_all_of_it(name, data):
+    case = data.draw(cases(name))
+    inputs = case.tensors()
+    if name == "logsumexp" and not inputs[0].size:
+        return  # of nothing it is -infinity, an anomaly of its own
+    with detect_anomaly():
+        y = case(*inputs)
+        leaves, seed = float_leaves(inputs), np.ones(y.shape)
+        grad(y, leaves, seed, retain_graph=True)
+        for array in saved(y.node):
+            if not array.size or not array.flags.writeable:
+                continue
+            before = array.copy()
+            array[...] = 1 - before if array.dtype.kind in "fiu" else ~before
+            if np.array_equal(array, before):
+                continue
+            with pytest.raises(RuntimeError, match="has been changed in place between forward and backward"):
+                grad(y, leaves, seed, retain_graph=True)
+            array[...] = before
+
+
+def arrays_in(attrs):
+    """The arrays among attributes; an index may be a tuple of them."""
+    values = [v for value in attrs.values() for v in (value if isinstance(value, tuple) else (value,))]
+    return [v for v in values if isinstance(v, np.ndarray)]
+
+
+def test_an_index_or_a_target_changed_before_the_backward_pass_is_an_error():
+    x, index, target = leaf(1.0, 2.0, 3.0), Tensor([0, 2]), Tensor([0, 1])
+    logits = Tensor(np.ones((2, 3)), requires_grad=True)
+    losses = [x[index].sum(), nn.CrossEntropyLoss()(logits, target), nn.NLLLoss()(logits.log_softmax(), target)]
+    index[0] = 1
+    target += 1
+    for loss in losses:
+        with pytest.raises(RuntimeError, match="changed in place"):
+            loss.backward()
+
+
+# --- in place on a tensor that passes gradients on: its own memory, the graph goes on from the result
+
+OPERATORS = {
+    "+=": (lambda t, u: t.__iadd__(u), lambda t, u: t + u),
+    "-=": (lambda t, u: t.__isub__(u), lambda t, u: t - u),
+    "*=": (lambda t, u: t.__imul__(u), lambda t, u: t * u),
+    "/=": (lambda t, u: t.__itruediv__(u), lambda t, u: t / u),
+}
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("made", [False, True])
+def test_an_operation_in_place_within_a_function_is_seen_outside(operator, made):
+    in_place, usual = OPERATORS[operator]
+    x, u = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    t = x.exp() if made else Tensor(np.array([5.0, 6.0]))
+    start = x.exp() if made else Tensor(np.array([5.0, 6.0]))
+    memory, shared = t.data, t.detach()
+
+    def function(argument):
+        return in_place(argument, u)
+
+    assert function(t) is t
+    wanted = usual(start, u)
+    assert t.data is memory
+    assert t.tolist() == shared.tolist() == wanted.tolist()
+    assert t.requires_grad
+    leaves = [x, u] if made else [u]
+    for g, h in zip(grad((t * t).sum(), leaves), grad((wanted * wanted).sum(), leaves), strict=True):
+        np.testing.assert_allclose(g.data, h.data)
+
+
+def test_in_place_as_pytorch_does_it():
+    """Chains of operations in place: values and gradients, and what was saved before is an error."""
+    torch = pytest.importorskip("torch", reason="PyTorch's meaning is compared with")
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        x, w = rng.standard_normal((3, 2)), rng.standard_normal(2) + 3
+        a, b = Tensor(x, requires_grad=True), Tensor(w, requires_grad=True)
+        c, d = torch.tensor(x, requires_grad=True), torch.tensor(w, requires_grad=True)
+        t, u = a + b, c + d
+        for step in rng.integers(0, 7, 4):
+            for y, v in ((t, b), (u, d)):
+                if step == 0:
+                    y += v
+                elif step == 1:
+                    y *= v
+                elif step == 2:
+                    y /= v
+                elif step == 3:
+                    y -= 2
+                elif step == 4:
+                    y *= y.detach() if y is t else y.detach().clone()  # PyTorch refuses it without the copy
+                elif step == 5:
+                    y += y if y is t else y.clone()
+                else:
+                    y += v * v
+        np.testing.assert_allclose(t.data, u.detach().numpy())
+        (t * t).sum().backward()
+        (u * u).sum().backward()
+        np.testing.assert_allclose(a.grad.data, c.grad.numpy())
+        np.testing.assert_allclose(b.grad.data, d.grad.numpy())
+
+
+def test_what_was_computed_from_the_old_values_is_an_error_or_right():
+    x, u = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    t = x.exp()
+    square, same = (t * t).sum(), (t + 1).sum()
+    t += u
+    with pytest.raises(RuntimeError, match="changed in place"):
+        square.backward()
+    same.backward()  # a sum reads none of the values
+    np.testing.assert_allclose(x.grad.data, np.exp([1, 2]))
+
+
+@pytest.mark.parametrize("view", [lambda t: t.reshape(2, 1), lambda t: t[0:1], lambda t: t.swapaxes(0, 0)])
+def test_a_view_is_not_changed_in_place(view):
+    """Whose memory it looks into would lose the gradient of the change."""
+    t = leaf(1.0, 2.0) * 1
+    v = view(t)
+    with pytest.raises(RuntimeError, match="share its memory"):
+        v += leaf(1.0)
+
+
+def test_a_view_of_what_was_changed_in_place_is_an_error():
+    t, u = leaf(1.0, 2.0) * 1, leaf(3.0, 4.0)
+    v = t.reshape(2, 1)
+    t += u
+    with pytest.raises(RuntimeError, match="changed in place"):
+        (v * 2).sum().backward()
+
+
+def test_in_place_keeps_shape_and_dtype():
+    t, u = Tensor(np.ones(2, np.float32)), leaf(1.0, 2.0)
+    t += u
+    assert t.dtype == np.float32
+    assert t.node is not None
+    t.sum().backward()
+    assert u.grad.tolist() == [1, 1]
+    for wrong in (Tensor(np.ones(1)), Tensor(np.array([1, 2]))):
+        with pytest.raises(ValueError, match="does not fit into this tensor"):
+            wrong += u
+
+
+def test_memory_that_is_not_to_be_written_is_not():
+    """A broadcast view has one number in every place: to write one would write all."""
+    for shape in ((3,), (2, 3)):
+        x = Tensor(np.ones(1)).broadcast_to(shape)
+        with pytest.raises(RuntimeError, match="cannot be written"):
+            x += 1
+        with pytest.raises(RuntimeError, match="cannot be written"):
+            x[..., 0] = 5
+        assert not x.data.flags.writeable
+    g = grad(leaf(1.0, 2.0).sum(), y := leaf(1.0), allow_unused=True)[0]
+    g += 1
+    (h,) = grad((y * 2).broadcast_to((3,)).sum(), y)
+    h += 1  # a gradient is its owner's
+    assert h.tolist() == [7]

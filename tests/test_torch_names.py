@@ -1,7 +1,7 @@
 """Every name that both PyTorch and this library have, by calls that are run as they stand in both of them.
 
 A call that both answer has to give the same: values, shapes, dtypes, gradients, and what is left of its inputs. What
-differs is listed, here and in docs/library.md; what one of them refuses is no difference, as long as ours says why.
+differs is listed, here and in docs/library.md; what one of them refuses is not one, as long as our refusal says why.
 What a name means is also tested without PyTorch, by its formula.
 """
 
@@ -330,7 +330,7 @@ class World:
     def answer(self, call: str) -> Any:
         """What a call gives, or the error that it raises."""
         try:
-            return eval(call, {}, self.names)
+            return eval(call, self.names)
         except Exception as error:
             return error
 

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .node import Array, Node, mode
+from .node import Array, Node, mode, saved
 from .ops.primitive import Primitive
 from .place import Place, caller
 from .tensor import Tensor
@@ -56,21 +56,26 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
         place = caller(until)
         if isinstance(out.node, Node):
             self.places[out.node] = place
-            self.checksums[out.node] = [_checksum(a) for a in arrays]
+            self.checksums[out.node] = [_checksum(a) for a in saved(out.node)]
         if not _finite(out.data) and all(map(_finite, arrays)):
             raise AnomalyError(
                 f"{primitive.name} gave {not_finite(out.data)} from finite inputs\n  {place}\n{_described(arrays)}"
             )
 
-    def _backward(self, node: Node, i: int, gradient: Any) -> None:
-        arrays, name, place = node.arrays or (), node.primitive.name, self.places.get(node)
+    def _backward(self, node: Node, i: int | None, gradient: Any) -> None:
+        name, place = node.primitive.name, self.places.get(node)
         where = f"\n  forward: {place}" if place else ""
-        if node in self.checksums and self.checksums[node] != [_checksum(a) for a in arrays]:
-            raise RuntimeError(f"an input of {name} has been changed in place between forward and backward{where}")
+        if i is None:
+            if node in self.checksums and self.checksums[node] != [_checksum(a) for a in saved(node)]:
+                raise RuntimeError(
+                    f"an array that {name} saved has been changed in place between forward and backward{where}"
+                )
+            return
         values = gradient.data if isinstance(gradient, Tensor) else gradient
         if not _finite(values):
             raise AnomalyError(
-                f"the gradient of {name} for its input {i} holds {not_finite(values)}{where}\n{_described(arrays)}"
+                f"the gradient of {name} for its input {i} holds {not_finite(values)}{where}\n"
+                f"{_described(node.arrays or ())}"
             )
 
 

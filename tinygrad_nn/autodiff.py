@@ -9,6 +9,7 @@ the pass is recorded and can be differentiated again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from heapq import heapify, heappop, heappush
@@ -203,6 +204,8 @@ def _hand_on(
         arrays, attrs = node.arrays, node.attrs
         if arrays is None or writes.latest > node.order:
             arrays = _intact(node)
+        if watch is not None:
+            watch(node, None, g)
         if not create_graph:
             given = (g, node.output, *arrays)
         else:
@@ -267,7 +270,8 @@ def _intact(node: Node) -> Sequence[Any]:
 def _hooked(node: Node | Leaf, g: Any, create_graph: bool) -> Any:
     """The gradient after the hooks on its tensor have seen it, and perhaps replaced it."""
     with _GradMode(create_graph):
-        for hook in list((node.hooks or {}).values()):
+        hooks = node.hooks or {}
+        for hook in [hooks[key] for key in sorted(hooks, key=lambda key: key or math.inf)]:  # RETAIN is last
             seen = _copied(g)  # what it sees or gives is the user's
             changed = hook(seen if create_graph else wrap(seen, None))
             if changed is not None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ class Mode(threading.local):
 
     grad_enabled: bool = True
     watch: Watch | None = None  # sees every operation on Tensors
-    watch_gradient: Callable[[Node, int, Any], None] | None = None  # sees every gradient a rule gives
+    # Sees every node when its backward begins, with None and the gradient of its output, and then every gradient that
+    # a rule gives, with the number of the input.
+    watch_gradient: Callable[[Node, int | None, Any], None] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         usual = getattr(Mode, name)
@@ -104,6 +107,9 @@ class Node:
     hooks: dict[int, Hook] | None
 
 
+RETAIN = 0  # the key of the hook that keeps a gradient: no clock's time, and last whenever it was registered
+
+
 class Handle:
     """What registering a hook returns: `remove()` takes it off again."""
 
@@ -119,6 +125,26 @@ class Handle:
 # --- in-place writes
 
 
+class Written:
+    """What the library has changed of one buffer: when all of it, and when which bytes of it."""
+
+    __slots__ = ("all", "buffer", "parts")
+
+    def __init__(self, buffer: weakref.ref[Array]) -> None:
+        self.buffer = buffer
+        self.all = 0
+        self.parts: dict[tuple[int, int], int] = {}
+
+    def since(self, order: int, array: Array) -> bool:
+        """Whether what `array` looks into has been changed after `order`."""
+        if self.all > order:
+            return True
+        if not any(time > order for time in self.parts.values()):
+            return False
+        low, high = byte_bounds(array)
+        return any(time > order and low < end and start < high for (start, end), time in self.parts.items())
+
+
 class Writes:
     """Which memory the library has changed in place, and when by the clock that also orders the nodes."""
 
@@ -126,7 +152,7 @@ class Writes:
 
     def __init__(self) -> None:
         self.latest = 0
-        self.times: dict[int, tuple[weakref.ref[Array], int]] = {}
+        self.times: dict[int, Written] = {}
 
 
 writes = Writes()
@@ -144,16 +170,32 @@ def note_write(array: Array) -> None:
     buffer = _buffer(array)
     key = id(buffer)
     known = writes.times.get(key)
-    reference = known[0] if known else weakref.ref(buffer, lambda _, key=key: writes.times.pop(key, None))  # type: ignore[misc]
-    writes.latest = clock()
-    writes.times[key] = (reference, writes.latest)
+    if known is None:
+        known = Written(weakref.ref(buffer, lambda _, key=key: writes.times.pop(key, None)))  # type: ignore[misc]
+        writes.times[key] = known
+    writes.latest = now = clock()
+    if array.nbytes == buffer.nbytes:
+        known.all = now
+        known.parts.clear()
+    else:
+        known.parts[byte_bounds(array)] = now
+
+
+def saved(node: Node) -> Iterator[Array]:
+    """The arrays that the rules of a node read: inputs, output, and those among its attributes (an index, a target)."""
+    values = (*(node.arrays or ()), node.output) if node.primitive.reads_values else ()
+    for value in (*values, *node.attrs.values()):
+        for array in value if isinstance(value, tuple) else (value,):
+            if isinstance(array, np.ndarray):
+                yield array
+
+
+def changed_after(order: int, array: Array) -> bool:
+    """Whether the library has changed what `array` looks into after that time of the clock."""
+    known = writes.times.get(id(_buffer(array)))
+    return known is not None and known.since(order, array)
 
 
 def written_since(node: Node) -> Array | None:
     """An array that `node` saved and that the library has changed since, or None."""
-    for array in (*(node.arrays or ()), node.output):
-        if isinstance(array, np.ndarray):
-            known = writes.times.get(id(_buffer(array)))
-            if known is not None and known[1] > node.order:
-                return array
-    return None
+    return next((array for array in saved(node) if changed_after(node.order, array)), None)

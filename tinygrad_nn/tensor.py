@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .node import Array, Handle, Hook, Leaf, Node, mode, note_write
+from .node import RETAIN, Array, Handle, Hook, Leaf, Node, mode, note_write
 
 if TYPE_CHECKING:
     from .torch_names import TensorNames  # whose names `__getattr__` finds
@@ -197,7 +197,7 @@ class Tensor(TensorNames):
         return self
 
     def retain_grad(self) -> None:
-        """Keep the gradient of a tensor that is no leaf in `.grad` as well."""
+        """Keep the gradient of a tensor that is no leaf in `.grad` as well, as it is after all hooks."""
         if isinstance(self.node, Node):
             kept = weakref.ref(self)
 
@@ -207,7 +207,7 @@ class Tensor(TensorNames):
                     before = tensor.grad
                     tensor.grad = gradient if before is None else before + gradient
 
-            self.register_hook(keep)
+            self.node.hooks = {**(self.node.hooks or {}), RETAIN: keep}
 
     def register_hook(self, hook: Hook) -> Handle:
         """Call `hook(gradient)` when this tensor's gradient is known; what it returns, if not None, replaces it."""
@@ -699,16 +699,47 @@ class Tensor(TensorNames):
                 "a tensor that requires gradients cannot be changed in place while operations are recorded: give the "
                 "result a new name, or change it under no_grad()"
             )
+        if not self.data.flags.writeable:
+            raise RuntimeError(
+                "this tensor looks into memory that cannot be written (a broadcast view, or a read-only array): "
+                "change a copy of it, tensor(t)"
+            )
         note_write(self.data)
         return self.data
 
-    def _in_place(self, ufunc: Any, operator: Any, other: Any) -> Tensor:
-        tracked = isinstance(self.node, Node) or (isinstance(other, Tensor) and other.node is not None)
-        if tracked and mode.grad_enabled and not isinstance(self.node, Leaf):
-            result: Tensor = operator(self, other)  # a new tensor under the old name: the graph goes on
-            return result
-        ufunc(self.data, _data(other), out=self._writable())
+    def _in_place(self, ufunc: Any, primitive: Any, other: Any) -> Tensor:
+        made, leaf = isinstance(self.node, Node), isinstance(self.node, Leaf)
+        tracked = made or (isinstance(other, Tensor) and other.node is not None)
+        if leaf or not tracked or not mode.grad_enabled:
+            ufunc(self.data, _data(other), out=self._writable())
+        else:
+            self._become(primitive, other)
         return self
+
+    def _become(self, primitive: Any, other: Any) -> None:
+        """`self = primitive(self, other)` in this tensor's own memory; the graph goes on from the result."""
+        node = self.node
+        if isinstance(node, Node) and (
+            node.arrays is None or any(np.may_share_memory(self.data, a) for a in node.arrays)
+        ):
+            raise RuntimeError(
+                f"this tensor, made by {node.primitive.name}, may share its memory with another one, which would lose "
+                "the gradient of a change in place: give the result a new name"
+            )
+        before = self.data.copy()
+        if isinstance(other, Tensor) and np.may_share_memory(other.data, self.data):
+            other = wrap(other.data.copy(), other.node)
+        result = primitive(wrap(before, node), other)
+        if result.shape != self.shape or self.dtype.kind != "f":
+            raise ValueError(
+                f"a result of shape {result.shape} and {result.dtype} does not fit into this tensor of shape "
+                f"{self.shape} and {self.dtype}: give it a new name"
+            )
+        if isinstance(node, Node) and node.output is self.data:
+            node.output = before  # what it needs for its own gradient
+        self.node = None
+        self._writable()[...] = result.data
+        self.node = result.node if result.dtype == self.dtype else result.astype(self.dtype).node
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(value, Tensor) and value.node is not None and mode.grad_enabled:
@@ -779,17 +810,17 @@ def tensor(data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLi
 
 
 def as_array(value: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Array:
-    """`value` as an array: Python floats become float32, arrays and NumPy scalars keep their dtype."""
+    """`value` as an array in native byte order: Python floats become float32, arrays keep their dtype."""
     if isinstance(value, Tensor):
         value = value.data
-    if value.__class__ is np.ndarray and dtype is None and value.dtype.kind in "fiub":
+    if value.__class__ is np.ndarray and dtype is None and value.dtype.kind in "fiub" and value.dtype.isnative:
         return value  # the usual case
     array = np.asarray(value, dtype)
     if dtype is None and array.dtype == np.float64 and not isinstance(value, np.ndarray | np.generic):
         array = array.astype(DEFAULT_DTYPE)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"a tensor holds real numbers or booleans, not {array.dtype}")
-    return array
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _data(value: Any) -> Any:
@@ -823,12 +854,16 @@ Index: TypeAlias = int | slice | EllipsisType | Array | None
 
 
 def _index(index: Any) -> Index | tuple[Index, ...]:
-    """An index with arrays for its tensors and lists, as the primitive keeps it."""
-    if isinstance(index, tuple):
-        return tuple(_index(i) for i in index)  # type: ignore[misc]
+    """An index with arrays for its tensors, lists and inner tuples, as the primitive keeps it."""
+    return tuple(map(_part, index)) if isinstance(index, tuple) else _part(index)
+
+
+def _part(index: Any) -> Index:
     if isinstance(index, Tensor):
         return index.data
-    return np.asarray(index, None if index else np.intp) if isinstance(index, list) else index
+    if isinstance(index, list | tuple | range):
+        return np.asarray(index, None if len(index) else np.intp)
+    return index
 
 
 # The one circle among the files: Tensor's operators are the primitives of `ops`, whose results are

@@ -26,6 +26,9 @@ from tinygrad_nn.diagnosis import Probe, histogram
 @example(np.full(3, 1.7e308))
 @example(np.full(3, -3.4e38, np.float32))
 @example(np.array([0, 1e-320, 2e-320]))
+@example(np.array(1e-45, np.float32))
+@example(np.array(5e-324))
+@example(np.array([5e-324, 1e-323]))
 @example(np.array([0, 1e-45, 3e-45], np.float32))
 def test_every_value_is_counted_once_and_in_its_bin(values):
     h = histogram(values)

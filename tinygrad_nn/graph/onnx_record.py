@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..node import Array, _buffer, clock, mode, writes
+from ..node import Array, changed_after, clock, mode
 from ..place import Place, caller
 from ..tensor import Tensor
 
@@ -131,7 +131,7 @@ class Pair:
         if found[0] is None or found[1] is None or found[0][0] != found[1][0]:
             raise Unfit("what it takes depends on the batch size or on the values")
         name, since = found[0]
-        if writes.times.get(id(_buffer(a)), (None, 0))[1] > since:
+        if changed_after(since, a):
             raise Unfit("what it takes was changed in place")
         return name
 

@@ -131,10 +131,12 @@ class trace:  # noqa: N801 - named like detect_anomaly
             walk is not None,
         )
 
-    def _gradient(self, node: Node, i: int, gradient: Any) -> None:
+    def _gradient(self, node: Node, i: int | None, gradient: Any) -> None:
         watch_gradient = self._before[-1][1]
         if watch_gradient is not None:
             watch_gradient(node, i, gradient)
+        if i is None:
+            return
         for derived in self._derived:
             forwards[derived] = node
         self._derived.clear()

@@ -16,7 +16,7 @@ import numpy as np
 from ..constants import ONE, ZERO
 from ..node import Array
 from ..tensor import Tensor
-from .primitive import Primitive
+from .primitive import Primitive, floats
 
 
 def _power(a: Any, b: Any) -> Any:
@@ -43,9 +43,9 @@ _OVERFLOWING = Context()
 _OVERFLOWING.run(np.seterr, over="ignore")
 
 
-def _sigmoid(x: Array) -> Any:
+def _sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)): far below 0, exp gives infinity, and 1 / infinity is the answer."""
-    return _OVERFLOWING.copy().run(_logistic, x)
+    return _OVERFLOWING.copy().run(_logistic, x if x.__class__ is np.ndarray and x.dtype.kind == "f" else floats(x))
 
 
 def _logistic(x: Array) -> Any:
@@ -91,6 +91,7 @@ _erf_of_numbers = np.frompyfunc(math.erf, 1, 1)
 
 
 def _erf(x: Array) -> Array:
+    x = floats(x)
     return np.asarray(_erf_of_numbers(x)).astype(x.dtype)  # exact, and slow: NumPy has none
 
 
@@ -103,16 +104,17 @@ def _leaky(x: Array, slope: float) -> Any:
 
 
 def _softplus(x: Array) -> Array:
+    x = floats(x)
     return np.logaddexp(x, ZERO[x.dtype])
 
 
 # Its own transpose, so its own backward rule.
 selected: Primitive = Primitive("select", _select, lambda g, y, x, keep: select(g, keep), None)
-add = Primitive("add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g)
-sub = Primitive("sub", np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g)
+add = Primitive("add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g, reads_values=False)
+sub = Primitive("sub", np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g, reads_values=False)
 mul = Primitive("mul", np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
 div = Primitive("div", np.true_divide, lambda g, y, a, b: g / b, lambda g, y, a, b: -(g * (y / b)))
-neg = Primitive("neg", np.negative, lambda g, y, x: -g)
+neg = Primitive("neg", np.negative, lambda g, y, x: -g, reads_values=False)
 pow = Primitive(
     "pow",
     _power,
@@ -160,7 +162,9 @@ clip = Primitive(
     _clip,
     lambda g, y, x, low, high: select(g, _inside(x, low, high)),
 )
-astype = Primitive("astype", lambda x, dtype: x.astype(dtype), lambda g, y, x, dtype: g.astype(x.dtype))
+astype = Primitive(
+    "astype", lambda x, dtype: x.astype(dtype), lambda g, y, x, dtype: g.astype(x.dtype), reads_values=False
+)
 
 
 # --- composed of primitives, without a comparison in between

@@ -16,7 +16,7 @@ from ..constants import ZERO, constant, counted, identity
 from ..node import Array
 from ..tensor import Tensor, as_array, wrap
 from .elementwise import sigmoid
-from .primitive import Primitive
+from .primitive import Primitive, floats
 from .reduce import SHORT, log_softmax
 
 FEW = 4096  # up to here the product of float32 is as exact as NumPy's sum: off by 1.8e-7 at most against 1.6e-7
@@ -54,6 +54,7 @@ softmax_nll = Primitive(
 
 
 def _bce(x: Array, t: Array, scale: float) -> Any:
+    x = floats(x)
     # softplus(x) - x*t: the logarithm of what exp would overflow on is never taken apart
     return _scaled_sum(np.logaddexp(x, ZERO[x.dtype]) - x * t, scale)
 

@@ -28,7 +28,6 @@ from ..tensor import DEFAULT_DTYPE, Tensor, refuse_tensors_in
 Forward: TypeAlias = Callable[..., Any]
 Vjp: TypeAlias = Callable[..., Any]
 
-FLOAT64 = np.dtype(np.float64)
 REFUSALS = (AxisError, TypeError, ValueError, IndexError)
 NO_ATTRS: dict[str, Any] = {}
 new = Tensor.__new__
@@ -52,12 +51,18 @@ class Primitive:
 
         cube = Primitive("cube", lambda x: x * x * x, lambda g, y, x: g * (3 * x * x))
         y = cube(Tensor([2.0], requires_grad=True))
+
+    `reads_values=False` says that the rules read no values, only shapes and dtypes, and that the result is no view:
+    then inputs and output may be changed in place before the backward pass.
     """
 
-    __slots__ = ("forward", "name", "vjps")
+    __slots__ = ("forward", "name", "reads_values", "vjps")
 
-    def __init__(self, name: str, forward: Forward, *vjps: Vjp | Into | EachInput | None) -> None:
+    def __init__(
+        self, name: str, forward: Forward, *vjps: Vjp | Into | EachInput | None, reads_values: bool = True
+    ) -> None:
         self.name = name
+        self.reads_values = reads_values
         self.forward = forward
         self.vjps: Any = vjps[0] if len(vjps) == 1 and isinstance(vjps[0], EachInput) else vjps
 
@@ -124,8 +129,8 @@ class Primitive:
         """The result `y` as a Tensor, with a node if it is to pass gradients on."""
         if y.__class__ is not ndarray:
             y = asarray(y)  # NumPy turns 0-d results into scalars
-        if y.dtype is FLOAT64 and "dtype" not in attrs and not any(getattr(a, "dtype", 0) is FLOAT64 for a in arrays):
-            y = y.astype(DEFAULT_DTYPE)  # NumPy promotes integers with float32 to float64; we do not
+        if y.dtype is not DEFAULT_DTYPE:
+            y = self._settled(y, arrays, attrs)
         out = new(Tensor)
         out.data = y
         out._grad = None
@@ -143,6 +148,23 @@ class Primitive:
         if departures.count and mode.watch is not None:
             mode.watch(self, arrays, attrs, out)
         return out
+
+    def _settled(self, y: Array, arrays: Sequence[Any], attrs: dict[str, Any]) -> Array:
+        """The result in the dtype that PyTorch gives it: the widest floating one of the inputs, float32 for integers.
+
+        Of integers NumPy makes float64, which is converted, or float16 of small ones, which lacks digits: that is
+        computed again from float32.
+        """
+        if y.dtype.kind != "f" or "dtype" in attrs:
+            return y
+        floating = {a.dtype for a in arrays if isinstance(a, ndarray) and a.dtype.kind == "f"}
+        wanted = np.result_type(*floating) if floating else DEFAULT_DTYPE
+        if y.dtype == wanted:
+            return y
+        if y.dtype.itemsize < wanted.itemsize:
+            converted = (a.astype(wanted) if isinstance(a, ndarray) else a for a in arrays)
+            return asarray(self.forward(*converted, **attrs))
+        return y.astype(wanted)
 
     def complaint(self, arrays: Sequence[Any], attrs: dict[str, Any], error: Exception) -> Exception:
         """What NumPy refused, in terms of the operation that the user wrote."""
@@ -166,10 +188,16 @@ def plain(x: Any, beside: Sequence[Any]) -> Array | float | int | bool:
     elif not isinstance(x, float | int | np.ndarray):
         refuse_tensors_in(x)
         x = np.asarray(x)
-        if x.dtype == FLOAT64:
+        if x.dtype == np.float64:
             floating = (t.dtype for t in beside if isinstance(t, Tensor) and t.dtype.kind == "f")
             x = x.astype(next(floating, DEFAULT_DTYPE))
     kind = x.dtype.kind if isinstance(x, np.ndarray) else "f"
     if kind not in "fiub" or isinstance(x, complex):
         raise TypeError(f"an operand must hold real numbers, this one is {x!r}")
     return x
+
+
+def floats(x: Any) -> Array:
+    """What a forward rule computes with whose steps would wrap small integers, or lack digits: these become float32."""
+    array = asarray(x)
+    return array if array.dtype.kind == "f" else array.astype(DEFAULT_DTYPE)

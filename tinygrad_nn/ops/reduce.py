@@ -10,10 +10,10 @@ import numpy as np
 
 from ..constants import summed
 from ..node import Array
-from ..tensor import Axis, Tensor, wrap
+from ..tensor import DEFAULT_DTYPE, Axis, Tensor, wrap
 from .axes import counted, shape_kept, shape_left
 from .elementwise import abs, clip, exp, select, sign, sqrt, where
-from .primitive import Primitive
+from .primitive import Primitive, floats
 from .shape import broadcast_to, picked
 
 
@@ -29,7 +29,9 @@ def _extreme_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     return select(broadcast_to(share, shape=x.shape), reached)
 
 
-sum = Primitive("sum", lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims), _sum_vjp)
+sum = Primitive(
+    "sum", lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims), _sum_vjp, reads_values=False
+)
 max = Primitive("max", lambda x, axis, keepdims: np.maximum.reduce(x, axis, keepdims=keepdims), _extreme_vjp)
 min = Primitive("min", lambda x, axis, keepdims: np.minimum.reduce(x, axis, keepdims=keepdims), _extreme_vjp)
 
@@ -95,6 +97,7 @@ def norm(x: Any, p: float = 2, axis: Axis = None, keepdims: bool = False) -> Any
 
     For p = 0 it is how many are not 0; for infinity the largest |x|, for -infinity the smallest.
     """
+    x = x if x.dtype.kind == "f" else x.astype(DEFAULT_DTYPE)  # squares of small integers would wrap
     if p == 2:
         return _root(sum(x * x, axis=axis, keepdims=keepdims), 0.5)
     if p == 1:
@@ -117,6 +120,7 @@ def _root(s: Any, exponent: float) -> Any:
 
 
 def _logsumexp(x: Array, axis: Axis, keepdims: bool) -> Array:
+    x = floats(x)
     largest = np.maximum.reduce(x, axis, keepdims=True) if x.size else x.dtype.type(0)
     shift = np.where(np.isfinite(largest), largest, x.dtype.type(0))  # inf - inf would be NaN
     with np.errstate(divide="ignore"):  # log 0, of nothing or where every element is -inf: the answer is -inf
@@ -137,6 +141,7 @@ logsumexp = Primitive("logsumexp", _logsumexp, _logsumexp_vjp)
 
 
 def _softmax(x: Array, axis: int) -> Array:
+    x = floats(x)
     if not x.size:
         counted(axis, x.shape)
         return np.asarray(np.exp(x))
@@ -148,11 +153,12 @@ SHORT = 32  # an axis up to this goes to the front: NumPy reduces many short row
 
 
 def _log_softmax(x: Array, axis: int) -> Array:
+    x = floats(x)
     if not x.size:
         counted(axis, x.shape)
         return np.asarray(np.exp(x))
     n = x.shape[axis] if x.ndim else 1
-    if n > SHORT or not x.ndim or x.dtype.kind != "f":
+    if n > SHORT or not x.ndim:
         z = x - np.maximum.reduce(x, axis, keepdims=True)
         return z - np.log(np.add.reduce(np.exp(z), axis, keepdims=True))
     y = x.swapaxes(axis, 0).copy()

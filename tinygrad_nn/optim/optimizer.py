@@ -4,12 +4,17 @@ A small network has many small parameters, and a NumPy call on 8 numbers costs a
 So an optimiser moves its parameters into one vector (each parameter's `data` becomes a view of it) and
 updates them together; a rule is written once, on arrays, and does not know which it is given. The gradients
 are in such a vector too: each parameter is lent its part, and the backward pass writes there where it can.
+
+A parameter whose memory somebody else looks into (`p.detach()`, an array of the user's, another optimiser)
+stays where it is: the vector has a copy, brought there before the update and back afterwards.
 """
 
 from __future__ import annotations
 
 import copy
 import math
+import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -36,6 +41,23 @@ class Part(NamedTuple):
         return Part(self.data[elements], self.grad[elements], state, self.scratch[elements])
 
 
+def _seen(p: Tensor, together: int = 1) -> bool:
+    """Whether anybody else has the parameter's array, or looks into its memory; `together` parameters may do that."""
+    arrays, bases = _references(p)
+    return arrays > ALONE[0] or bases > ALONE[1] + together - 1
+
+
+def _references(p: Tensor) -> tuple[int, int]:
+    """How many references there are to the parameter's array, and to the one whose memory it looks into, if any."""
+    array = p.data
+    base = array.base
+    return sys.getrefcount(array), 0 if base is None else sys.getrefcount(base)
+
+
+# The counts where nobody else has the array, as this Python counts.
+ALONE = _references(Tensor(np.empty(2)))[0], _references(Tensor(np.empty(2)[:1]))[1]
+
+
 class _Bucket:
     """The parameters of one group and dtype: one vector of values, one of gradients, one for each state."""
 
@@ -43,7 +65,7 @@ class _Bucket:
         self.params = params
         ends = np.cumsum([p.size for p in params]).tolist()
         self.slices = [slice(end - p.size, end) for p, end in zip(params, ends, strict=True)]
-        dtype = params[0].dtype
+        dtype = params[0].dtype.newbyteorder("=")
         data, grad, scratch = (np.empty(ends[-1], dtype) for _ in range(3))
         self.state = {name: np.zeros(ends[-1], dtype) for name in state_names}
         self.all = Part(data, grad, self.state, scratch)
@@ -51,15 +73,35 @@ class _Bucket:
         self.views = [
             (p, data[s].reshape(p.shape), grad[s].reshape(p.shape)) for p, s in zip(params, self.slices, strict=True)
         ]
-        for p, view, _ in self.views:
-            self.adopt(p, view)
+        self.outside: list[tuple[Tensor, Array]] = []
+        self.take_in()
 
-    def adopt(self, p: Tensor, data: Array) -> None:
-        """Take in a parameter whose `data` is not the view: at first, and when somebody replaced it."""
-        if p.data.shape != data.shape:
-            raise ValueError(f"a parameter of shape {data.shape} has been replaced by one of {p.data.shape}")
-        data[...] = p.data
-        p.data = data
+    def take_in(self) -> None:
+        """Bring the values of all parameters into the vector, and move in those whose memory nobody else looks into.
+
+        So at first, and when somebody has replaced a parameter's `data`.
+        """
+        self.outside.clear()
+        together = Counter(id(p.data.base) for p, view, _ in self.views if p.data is not view)
+        for p, view, _ in self.views:
+            if p.data is view:
+                continue
+            if p.data.shape != view.shape:
+                raise ValueError(f"a parameter of shape {view.shape} has been replaced by one of {p.data.shape}")
+            view[...] = p.data
+            base = id(p.data.base)
+            if p.data.flags.writeable and p.data.dtype == view.dtype and _seen(p, together[base]):
+                self.outside.append((p, view))
+            else:
+                together[base] -= 1
+                p.data = view
+
+    def give_back(self) -> None:
+        """Bring the new values of parameters outside back to them."""
+        for p, view in self.outside:
+            if p._grad is not None:
+                p.data[...] = view
+                note_write(p.data)
 
     def lend(self) -> None:
         """Forget the gradients, and let the next ones be written to where they are gathered."""
@@ -70,10 +112,11 @@ class _Bucket:
 
     def gather(self, to_change: bool) -> bool:
         """Bring the gradients together, as copies if they are to be changed; False where a parameter has none."""
-        complete = True
+        complete = inside = True
         for p, data, grad in self.views:
-            if p.data is not data:
-                self.adopt(p, data)
+            if inside and p.data is not data:
+                inside = False
+                self.take_in()
             g = p._grad
             if g is grad:
                 if to_change:
@@ -162,12 +205,16 @@ class Optimizer:
             if b.gather(to_change=bool(settings["weight_decay"])) and steps.count(steps[0]) == len(steps):
                 b.steps = [step] * len(steps)
                 self._apply(settings, b.all, step)
+                note_write(b.all.data)
             else:
                 for i, elements in enumerate(b.slices):
                     if b.params[i]._grad is not None:
                         steps[i] += 1
-                        self._apply(settings, b.all.of(elements), steps[i])
-            note_write(b.all.data)
+                        part = b.all.of(elements)
+                        self._apply(settings, part, steps[i])
+                        note_write(part.data)
+            if b.outside:
+                b.give_back()
 
     def _apply(self, settings: Mapping[str, Any], part: Part, step: int) -> None:
         if settings["weight_decay"]:

@@ -128,27 +128,33 @@ def new_full(
     return Tensor(np.full(size, fill_value, input.dtype if dtype is None else dtype), requires_grad)
 
 
-# --- in place: `x[...] = value`, with all that it refuses
+# --- in place, with all that `x += y` and `x[...] = y` refuse
 
 
 def add_(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
     """input + alpha · other, in place."""
-    return _written(input, pointwise.add(input.detach(), other, alpha=alpha), "add_")
+    input += pointwise.scaled(other, alpha)
+    return input
 
 
 def sub_(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
     """input - alpha · other, in place."""
-    return _written(input, pointwise.sub(input.detach(), other, alpha=alpha), "sub_")
+    input -= pointwise.scaled(other, alpha)
+    return input
 
 
 def mul_(input: Tensor, other: Operand) -> Tensor:
     """input · other, in place."""
-    return _written(input, input.detach() * other, "mul_")
+    input *= other
+    return input
 
 
 def div_(input: Tensor, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
     """input / other, in place."""
-    return _written(input, pointwise.div(input.detach(), other, rounding_mode=rounding_mode), "div_")
+    if rounding_mode is not None:
+        return _written(input, pointwise.div(input.detach(), other, rounding_mode=rounding_mode), "div_")
+    input /= other
+    return input
 
 
 def clamp_(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:

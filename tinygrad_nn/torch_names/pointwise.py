@@ -15,17 +15,18 @@ from ..tensor import DEFAULT_DTYPE, Operand, Tensor, as_array, wrap
 
 def add(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
     """input + alpha · other"""
-    result: Tensor = ops.add(input, _scaled(other, alpha))
+    result: Tensor = ops.add(input, scaled(other, alpha))
     return result
 
 
 def sub(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
     """input - alpha · other"""
-    result: Tensor = ops.sub(input, _scaled(other, alpha))
+    result: Tensor = ops.sub(input, scaled(other, alpha))
     return result
 
 
-def _scaled(other: Operand, alpha: float) -> Any:
+def scaled(other: Operand, alpha: float) -> Any:
+    """alpha · other, the second operand of a sum."""
     return other if alpha == 1 else ops.mul(other, alpha)
 
 
