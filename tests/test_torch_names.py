@@ -766,7 +766,7 @@ def test_a_function_wants_a_tensor_first() -> None:
         ("x.to('cuda:1')", RuntimeError, "no device 'cuda:1' here"),
         ("torch.device('mps')", RuntimeError, "no device 'mps' here"),
         ("x.long().add_(0.5)", TypeError, "int64"),
-        ("x[0].clone().clamp_(x)", ValueError, r"a result of shape \(2, 3\) does not fit into shape \(3,\)"),
+        ("x[0].clone().clamp_(x)", ValueError, r"a result of shape \(2, 3\) and float64 does not fit into this tensor of shape \(3,\)"),
         ("x.requires_grad_().add_(1)", RuntimeError, "cannot be changed in place"),
         ("x.requires_grad_().zero_()", RuntimeError, "cannot be changed in place"),
         ("x.reshape(6, shape=(6,))", TypeError, "given by name, are one argument"),

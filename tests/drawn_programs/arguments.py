@@ -269,8 +269,12 @@ def a_shape(d: Draw, x: Any) -> str:
 
 
 BY_HAND: dict[str, Drawer] = {
-    "addmm": lambda d, x: f"{(a := d.tensor([d.between(1, 3), 2], (dtype_of(x),)))}, "
-    f"{d.tensor([2, x.shape[-1] if x.ndim else 2], (dtype_of(x),))}" + d.one("", f", beta={d.scalar()}", f", alpha={d.scalar()}") + a[:0],
+    "addmm": lambda d, x: (
+        f"{(a := d.tensor([d.between(1, 3), 2], (dtype_of(x),)))}, "
+        f"{d.tensor([2, x.shape[-1] if x.ndim else 2], (dtype_of(x),))}"
+        + d.one("", f", beta={d.scalar()}", f", alpha={d.scalar()}")
+        + a[:0]
+    ),
     "bmm": lambda d, x: d.tensor([x.shape[0], x.shape[2], 2], (dtype_of(x),)) if x.ndim == 3 else None,
     "broadcast_to": larger_shape,
     "copy_": lambda d, x: d.operand(x, scalars=0),
@@ -318,7 +322,9 @@ BY_HAND: dict[str, Drawer] = {
     "take_along_dim": taken_along,
     "tile": counts,
     "to": new_dtype,
-    "topk": lambda d, x: f"{d.between(0, x.shape[-1] if x.ndim else 1)}" + d.one("", ", -1", ", largest=False", ", sorted=True"),
+    "topk": lambda d, x: (
+        f"{d.between(0, x.shape[-1] if x.ndim else 1)}" + d.one("", ", -1", ", largest=False", ", sorted=True")
+    ),
     "type_as": lambda d, x: d.tensor(),
     "unflatten": unflattened,
     "view": another_shape,

@@ -84,8 +84,6 @@ def drawing(full: str, value: Any) -> Drawing | None:
 FORMS = {"Tensor": "{x}.{name}({args})", "": "L.{name}({x}, {args})", "nn.functional": "F.{name}({x}, {args})"}
 
 
-
-
 def number_of_lengths(d: Draw) -> str:
     return str(d.between(0, 3))
 
@@ -121,7 +119,9 @@ def summed(d: Draw) -> Drawn:
     output = d.one("", "->" + "".join(d.some(letters)))
     operands = [d.tensor([lengths[c] for c in term], ("float64",)) for term in terms]
     target = d.variable()
-    return Line(f"{target} = L.einsum('{','.join(terms)}{output}', {', '.join(operands)})", name="einsum", targets=(target,))
+    return Line(
+        f"{target} = L.einsum('{','.join(terms)}{output}', {', '.join(operands)})", name="einsum", targets=(target,)
+    )
 
 
 def chosen(d: Draw) -> Drawn:
@@ -135,7 +135,11 @@ def chosen(d: Draw) -> Drawn:
 def grid(d: Draw) -> Drawn:
     target = d.variable()
     vectors = [d.tensor([d.between(1, 3)], ("float64",)) for _ in range(d.between(1, 3))]
-    return Line(f"{target} = L.meshgrid({', '.join(vectors)}, indexing={d.one('ij', 'xy')!r})", name="meshgrid", targets=(target,))
+    return Line(
+        f"{target} = L.meshgrid({', '.join(vectors)}, indexing={d.one('ij', 'xy')!r})",
+        name="meshgrid",
+        targets=(target,),
+    )
 
 
 def made(arguments: Callable[[Draw], str]) -> Callable[[str], Drawing]:
@@ -158,7 +162,9 @@ def lengths(d: Draw) -> str:
 
 
 MADE = {
-    "arange": made(lambda d: d.one(str(d.between(0, 5)), f"{d.between(-2, 2)}, {d.between(2, 5)}", f"0, {d.one('1', '2.5')}, 0.5")),
+    "arange": made(
+        lambda d: d.one(str(d.between(0, 5)), f"{d.between(-2, 2)}, {d.between(2, 5)}", f"0, {d.one('1', '2.5')}, 0.5")
+    ),
     "eye": made(lambda d: d.one(str(d.between(0, 3)), f"{d.between(1, 3)}, {d.between(1, 3)}")),
     "full": made(lambda d: f"{d.shape()}, {d.scalar()}"),
     "full_like": made(lambda d: f"{d.tensor()}, {d.scalar()}"),
@@ -227,6 +233,9 @@ BY_HAND_LINES: dict[str, Drawing] = {
     "meshgrid": grid,
     "where": chosen,
     **{name: made_(name) for name, made_ in MADE.items()},
-    **{name: partial(joined, name=name) for name in ("cat", "concat", "concatenate", "stack", "hstack", "vstack", "row_stack")},
+    **{
+        name: partial(joined, name=name)
+        for name in ("cat", "concat", "concatenate", "stack", "hstack", "vstack", "row_stack")
+    },
     **{name: partial(derivative, name=name) for name in ("jacobian", "hessian", "hvp", "vjp", "jvp", "value_and_grad")},
 }

@@ -47,7 +47,9 @@ def one_to_one(d: Draw, name: str, option: str = "") -> Drawn:
     target = d.tensor(d.data(x).shape, (dtype_of(d.data(x)),))
     if d.chance(0.03):
         target = d.tensor()
-    return line(d, name, x, target, reduction(d), maybe(d, lambda: f"{option}={d.one(1.0, 0.5, 2.5)}") if option else "")
+    return line(
+        d, name, x, target, reduction(d), maybe(d, lambda: f"{option}={d.one(1.0, 0.5, 2.5)}") if option else ""
+    )
 
 
 def shares(d: Draw, shape: Any, dtype: str) -> str:

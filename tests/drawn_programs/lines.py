@@ -203,7 +203,9 @@ def gradient(d: Draw) -> Drawn:
     inner = f"{y}.sum()" if d.chance(0.6) else y
     weights = ""
     if inner == y:
-        weights = f", {d.tensor(d.data(y).shape, (dtype_of(d.data(y)),))}" + ("" if "create" in options else ".detach()")
+        weights = f", {d.tensor(d.data(y).shape, (dtype_of(d.data(y)),))}" + (
+            "" if "create" in options else ".detach()"
+        )
     arguments = f"{inner}, [{x}]{weights}{options}"
     return Line(
         f"{target}, = L.grad({arguments})", f"{target}, = L.autograd.grad({arguments})", "grad", (target,), walks=True
@@ -276,7 +278,12 @@ def derivative(d: Draw, name: str) -> Drawn:
     v = d.tensor(theirs.shape, ("float64",))
     there = f"L.autograd.functional.{name}"
     if name == "jacobian":
-        return Line(f"{target} = L.{name}(lambda a: {chain}, {x})", f"{target} = {there}(lambda a: {chain}, {x})", name, (target,))
+        return Line(
+            f"{target} = L.{name}(lambda a: {chain}, {x})",
+            f"{target} = {there}(lambda a: {chain}, {x})",
+            name,
+            (target,),
+        )
     if name in ("hessian", "hvp") and not scalar:
         return None
     if name == "hessian":
@@ -286,7 +293,10 @@ def derivative(d: Draw, name: str) -> Drawn:
             return None
         there = "(lambda f: lambda a: L.func.grad_and_value(f)(a)[::-1])"
         return Line(
-            f"{target} = L.value_and_grad(lambda a: {chain})({x})", f"{target} = {there}(lambda a: {chain})({x}.detach())", name, (target,)
+            f"{target} = L.value_and_grad(lambda a: {chain})({x})",
+            f"{target} = {there}(lambda a: {chain})({x}.detach())",
+            name,
+            (target,),
         )
     elif name == "vjp" and scalar:
         arguments = f"(lambda a: {chain}, {x})"

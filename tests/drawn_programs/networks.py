@@ -14,7 +14,9 @@ from tests.drawn_programs.values import Draw
 from tinygrad_nn import nn, optim
 
 DTYPE = "dtype=L.float64"
-Layer = Callable[[Draw, list[int]], "tuple[str, list[int]] | None"]  # from the input's shape to the text and the result's
+Layer = Callable[
+    [Draw, list[int]], "tuple[str, list[int]] | None"
+]  # from the input's shape to the text and the result's
 
 
 # --- layers
@@ -94,7 +96,9 @@ def axis_of(name: str) -> Layer:
 
 
 def dropout(name: str) -> Layer:
-    return lambda d, shape: (f"nn.{name}({d.one('0.0', 'p=0.0')})", shape) if name == "Dropout" or len(shape) == 4 else None
+    return lambda d, shape: (
+        (f"nn.{name}({d.one('0.0', 'p=0.0')})", shape) if name == "Dropout" or len(shape) == 4 else None
+    )
 
 
 def nested(d: Draw, shape: list[int]) -> tuple[str, list[int]] | None:
@@ -239,7 +243,11 @@ def layers() -> dict[str, Layer]:
         value = getattr(nn, name)
         if name not in found and isinstance(value, type) and issubclass(value, nn.Module) and name not in LOSSES:
             parameters = inspect.signature(value).parameters.values()
-            if all(p.default is not p.empty for p in parameters) and value not in (nn.Module, getattr(nn, "ModuleList", None), getattr(nn, "ModuleDict", None)):
+            if all(p.default is not p.empty for p in parameters) and value not in (
+                nn.Module,
+                getattr(nn, "ModuleList", None),
+                getattr(nn, "ModuleDict", None),
+            ):
                 found[name] = activation(name)
     return found
 
@@ -275,7 +283,9 @@ def training(d: Draw) -> list[Line]:
     before = ".sigmoid()" if loss == "BCELoss" else ".log_softmax(1)" if loss == "NLLLoss" and len(shape) > 1 else ""
     optimiser = d.one(*optimisers())
     settings = [
-        f"{p}={SETTINGS[p](d)}" for p in parameters_of(optimiser) if p in SETTINGS and d.chance(0.9 if p == "lr" else 0.3)
+        f"{p}={SETTINGS[p](d)}"
+        for p in parameters_of(optimiser)
+        if p in SETTINGS and d.chance(0.9 if p == "lr" else 0.3)
     ]
     if "nesterov" in " ".join(settings):
         settings = [s for s in settings if not s.startswith(("momentum", "dampening"))] + ["momentum=0.9"]
@@ -287,14 +297,14 @@ def training(d: Draw) -> list[Line]:
         lines.append(Line(f"opt = optim.{optimiser}(net.parameters(), {', '.join(settings)})", name=optimiser))
     schedule = d.one(*schedules()) if d.chance(0.4) else ""
     if schedule:
-        lines.append(
-            Line(f"sched = optim.lr_scheduler.{schedule}(opt, {SCHEDULES[schedule](d)})", name=schedule)
-        )
+        lines.append(Line(f"sched = optim.lr_scheduler.{schedule}(opt, {SCHEDULES[schedule](d)})", name=schedule))
     if d.chance(0.1):
         lines.append(Line("net.eval()", name="eval"))
     for i in range(d.between(1, 4)):
         y, value = d.variable(), d.variable()
-        lines.append(Line(d.one("opt.zero_grad()", "net.zero_grad()", "opt.zero_grad(set_to_none=True)"), name="zero_grad"))
+        lines.append(
+            Line(d.one("opt.zero_grad()", "net.zero_grad()", "opt.zero_grad(set_to_none=True)"), name="zero_grad")
+        )
         lines.append(Line(f"{y} = net({x})", name=names, targets=(y,), writes=True))
         lines.append(Line(f"{value} = lossf({y}{before}, {drawn_loss[1]})", name=loss, targets=(value,)))
         lines.append(Line(f"{value}.backward()", name="backward", walks=True))

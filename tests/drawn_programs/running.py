@@ -121,6 +121,8 @@ class Run:
             largest = self._largest()
             for name in names:
                 self._same(name, line, largest)
+                if not line.walks:
+                    self._same_memory(name)
             if line.walks:
                 for name in self.variables():
                     self._same_gradient(name)
@@ -129,7 +131,9 @@ class Run:
 
     def _same(self, name: str, line: Line, largest: float) -> None:
         ours, theirs = self.ours[name], self.theirs[name]
-        mixed = self.coarse and any("float32" in str(getattr(self.theirs.get(v), "dtype", "")) for v in VARIABLE.findall(line.here))
+        mixed = self.coarse and any(
+            "float32" in str(getattr(self.theirs.get(v), "dtype", "")) for v in VARIABLE.findall(line.here)
+        )
         same(ours, theirs, name, largest=largest, slack=1e6 if mixed and _is_double(theirs) else 1)
         for i, (a, b) in enumerate(zip(_tensors(ours, Tensor), _tensors(theirs, torch.Tensor), strict=True)):
             part = name if a is ours else f"{name}, part {i},"
@@ -137,6 +141,23 @@ class Run:
                 raise Difference(f"{part} has requires_grad {a.requires_grad}, not {b.requires_grad}")
             if b.requires_grad and name in line.targets:
                 b.register_hook(self._see)
+
+    def _same_memory(self, name: str) -> None:
+        """What looks into another variable's memory in PyTorch does so here, and nothing else, or it cannot be written."""
+        for i, (a, b) in enumerate(
+            zip(_tensors(self.ours[name], Tensor), _tensors(self.theirs[name], torch.Tensor), strict=True)
+        ):
+            if not a.data.flags.writeable or not a.data.size:
+                continue
+            array = b.detach().numpy()
+            for other in self.variables():
+                theirs = self.theirs[other]
+                if other == name or not isinstance(theirs, torch.Tensor):
+                    continue
+                ours = np.shares_memory(a.data, self.ours[other].data)
+                if ours != np.shares_memory(array, theirs.detach().numpy()):
+                    kind = "looks into the memory of" if ours else "does not look into the memory of"
+                    raise Difference(f"{name}, part {i}, {kind} {other}")
 
     def _see(self, gradient: Any) -> None:
         finite = gradient.detach().abs()
@@ -326,4 +347,16 @@ def largest_of(t: Any) -> float:
     return float(finite.max()) if finite.numel() else 0.0
 
 
-__all__ = ["Excused", "Fault", "Line", "RefusedHere", "Run", "Unlike", "largest_of", "math", "replay", "shrunk", "source"]
+__all__ = [
+    "Excused",
+    "Fault",
+    "Line",
+    "RefusedHere",
+    "Run",
+    "Unlike",
+    "largest_of",
+    "math",
+    "replay",
+    "shrunk",
+    "source",
+]

@@ -62,7 +62,9 @@ class Draw:
             if dtype == "bool":
                 return self.chance(0.5)
             if dtype.startswith(("int", "uint")):
-                return self.between(0 if dtype[0] == "u" else -3 if low is None else int(low), 4 if high is None else int(high))
+                return self.between(
+                    0 if dtype[0] == "u" else -3 if low is None else int(low), 4 if high is None else int(high)
+                )
             if special and self.chance(0.3):
                 return self.one(float("inf"), float("-inf"), float("nan"), -0.0, 0.0)
             if low is not None and high is not None:

@@ -7,8 +7,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from .. import ops
 from ..node import Array
-from ..tensor import Operand, Tensor, as_array, varargs
+from ..tensor import Operand, Tensor, as_array, changed, varargs
 from . import pointwise
 from .selection import as_filling, masked_fill
 
@@ -152,25 +153,24 @@ def mul_(input: Tensor, other: Operand) -> Tensor:
 def div_(input: Tensor, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
     """input / other, in place."""
     if rounding_mode is not None:
-        return _written(input, pointwise.div(input.detach(), other, rounding_mode=rounding_mode), "div_")
+        return changed(input, lambda x: pointwise.div(x, other, rounding_mode=rounding_mode))
     input /= other
     return input
 
 
 def clamp_(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """Bounded from below and above, in place."""
-    return _written(input, pointwise.clamp(input.detach(), min, max), "clamp_")
+    return changed(input, lambda x: pointwise.clamp(x, min, max))
 
 
 def masked_fill_(input: Tensor, mask: Tensor | Array, value: Operand) -> Tensor:
     """A number where the mask holds, in place."""
-    return _written(input, masked_fill(input.detach(), mask, value), "masked_fill_")
+    return changed(input, lambda x: masked_fill(x, mask, value))
 
 
 def fill_(input: Tensor, value: Operand) -> Tensor:
     """One number everywhere, in place."""
-    input[...] = as_filling(value, input)
-    return input
+    return changed(input, lambda x: ops.where(True, as_filling(value, x), x))
 
 
 def zero_(input: Tensor) -> Tensor:
@@ -181,18 +181,7 @@ def zero_(input: Tensor) -> Tensor:
 def copy_(input: Tensor, src: Tensor | Array, non_blocking: bool = False) -> Tensor:
     """The elements of another tensor, which broadcasts, in place."""
     source = src if isinstance(src, Tensor) else Tensor(src)
-    input[...] = source.astype(input.dtype).broadcast_to(input.shape)
-    return input
-
-
-def _written(input: Tensor, value: Tensor, name: str) -> Tensor:
-    """A result written into its first operand."""
-    if value.shape != input.shape:
-        raise ValueError(f"{name}: a result of shape {value.shape} does not fit into shape {input.shape}")
-    if not np.can_cast(value.dtype, input.dtype, "same_kind"):
-        raise TypeError(f"{name}: a result of {value.dtype} does not fit into {input.dtype}")
-    input[...] = value
-    return input
+    return changed(input, lambda x: source.astype(x.dtype).broadcast_to(x.shape))
 
 
 class Cuda:

@@ -101,7 +101,7 @@ def _rest(value_of: Primitive, quotient_of: Primitive, input: Operand, other: Op
     if isinstance(input, Tensor) and input.requires_grad:
         y = y + (input - a)  # 0, with gradient 1
     if isinstance(other, Tensor) and other.requires_grad:
-        y = y - quotient_of(a, b) * ops.where(np.isfinite(b.data), other - b, 0)
+        y = y - quotient_of(a, b) * ops.where(np.isinf(b.data), 0, other - b)
     return y
 
 
