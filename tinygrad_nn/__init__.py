@@ -1,7 +1,6 @@
 """tinygrad_nn: a minimal reverse-mode autograd library on NumPy, with PyTorch's names."""
 
 import typing as _typing
-from functools import cache as _cache
 
 import numpy as _np
 
@@ -13,6 +12,8 @@ from .func import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .ops import Primitive, concatenate, einsum, maximum, minimum, one_hot, pad, stack
 from .tensor import Tensor, tensor
 from .tensor import further_names as _further_names
+from .torch_names import TensorNames as _TensorNames
+from .torch_names.elsewhere import ABSENT as _ABSENT
 
 if _typing.TYPE_CHECKING:
     from .torch_names.top import *  # noqa: F403
@@ -64,24 +65,20 @@ _np.empty(2**25 - 2**13, _np.uint8)
 # --- PyTorch's names, which are loaded when somebody asks for one
 
 
-@_cache
-def _lookup() -> _typing.Any:
-    from .torch_names import lookup
-
-    return lookup
-
+_further_names(vars(_TensorNames), _ABSENT)
 
 if not _typing.TYPE_CHECKING:
 
     def __getattr__(name):
         if name.startswith("_"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = _lookup().function(name)
+        from .torch_names import top
+
+        value = globals()[name] = top.find(name)
         return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_lookup().functions()})
+    from .torch_names import top
 
-
-_further_names(_lookup)
+    return sorted({*globals(), *top.__all__})

@@ -7,7 +7,7 @@ arrays, and the nodes that made those. That is the whole graph; `autodiff` walks
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
@@ -17,9 +17,14 @@ from numpy.typing import ArrayLike, DTypeLike
 from .node import RETAIN, Array, Handle, Hook, Leaf, Node, mode, note_write
 
 if TYPE_CHECKING:
-    from .torch_names import TensorNames  # whose names `__getattr__` finds
+    from .torch_names import TensorNames
 else:
-    TensorNames = object
+
+    class TensorNames:
+        """The place of PyTorch's names for methods: see `further_names`."""
+
+        __slots__ = ()
+
 
 Scalar: TypeAlias = float | int | bool
 Operand: TypeAlias = "Tensor | Array | Scalar"
@@ -140,17 +145,8 @@ class Tensor(TensorNames):
 
         return svg_or_none(self)
 
-    # --- PyTorch's names, which are loaded when somebody asks for one
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            if name.startswith("_"):
-                raise AttributeError(f"a Tensor has no {name!r}")
-            return _further().attribute(self, name)
-
     def __dir__(self) -> list[str]:
-        return sorted({*object.__dir__(self), *_further().NAMES})
+        return [name for name in object.__dir__(self) if name not in _absent]
 
     # --- in and out of the graph
 
@@ -283,7 +279,7 @@ class Tensor(TensorNames):
         return self.remainder(other)
 
     def __rmod__(self, other: Operand) -> Tensor:
-        return _further().NAMES["remainder"](other, self)
+        return type(self).remainder(other, self)
 
     def __floordiv__(self, other: Operand) -> Tensor:
         return self.floor_divide(other)
@@ -478,7 +474,11 @@ class Tensor(TensorNames):
         `max(axis=...)` has the largest along axes, as in NumPy and in `amax`; `max(dim)` has them with their indices,
         as in PyTorch, where of equal ones the first gets the gradient. `max(other)` is `maximum(other)`.
         """
-        return self._extreme("max", dim, keepdim, axis, keepdims, other)
+        if dim is not None or other is not None or keepdim:
+            return self._extreme("max", dim, keepdim, axis, keepdims, other)
+        if axis is not None or keepdims is not False:
+            axis, keepdims = axes.over(self.shape, axis, keepdims)
+        return ops.max(self, axis=axis, keepdims=keepdims)
 
     @overload
     def min(self, *, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
@@ -494,7 +494,11 @@ class Tensor(TensorNames):
         `min(axis=...)` has the smallest along axes, as in NumPy and in `amin`; `min(dim)` has them with their indices,
         as in PyTorch, where of equal ones the first gets the gradient. `min(other)` is `minimum(other)`.
         """
-        return self._extreme("min", dim, keepdim, axis, keepdims, other)
+        if dim is not None or other is not None or keepdim:
+            return self._extreme("min", dim, keepdim, axis, keepdims, other)
+        if axis is not None or keepdims is not False:
+            axis, keepdims = axes.over(self.shape, axis, keepdims)
+        return ops.min(self, axis=axis, keepdims=keepdims)
 
     def _extreme(
         self,
@@ -505,11 +509,9 @@ class Tensor(TensorNames):
         keepdims: bool,
         other: Any,
     ) -> Tensor | ops.ValuesAndIndices:
+        """Along one axis with the indices, or of each pair."""
         if dim is None and other is None:
-            if keepdim:
-                raise TypeError(f"{name}(keepdim=...) goes with dim=, {name}(keepdims=...) with axis=")
-            axis, keepdims = axes.over(self.shape, axis, keepdims)
-            return getattr(ops, name)(self, axis=axis, keepdims=keepdims)
+            raise TypeError(f"{name}(keepdim=...) goes with dim=, {name}(keepdims=...) with axis=")
         if other is not None or isinstance(dim, Tensor | np.ndarray):
             if axis is not None or keepdims or keepdim or (dim is not None and other is not None):
                 raise TypeError(f"{name}(other) is {name}imum(other), and has no axis")
@@ -650,7 +652,8 @@ class Tensor(TensorNames):
         """The last two axes exchanged."""
         if self.ndim < 2:
             raise ValueError(f"mT needs at least 2 dimensions, this tensor has shape {self.shape}")
-        return ops.swapaxes(self, -2, -1)
+        n = self.ndim
+        return ops.transpose(self, axes=(*range(n - 2), n - 1, n - 2))
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """The axes `start_dim` to `end_dim` as one."""
@@ -790,13 +793,19 @@ def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
     return t
 
 
-_further: Callable[[], Any]
+_absent: set[str] = set()
 
 
-def further_names(load: Callable[[], Any]) -> None:
-    """Where a Tensor looks for a name that it has not: in what `load()` gives, by `attribute(tensor, name)`."""
-    global _further
-    _further = load
+def further_names(present: Mapping[str, Any], absent: Mapping[str, Any]) -> None:
+    """More methods for every Tensor, and names of which it says only what to use instead.
+
+    The package hands them down, for they are made of what stands on Tensors. (That they are looked for only when
+    somebody asks, by `__getattr__`, would make each `x.data` slower.)
+    """
+    for name, value in (*present.items(), *absent.items()):
+        if not name.startswith("_"):
+            setattr(TensorNames, name, value)
+    _absent.update(absent)
 
 
 def gradient(t: Tensor) -> Array | None:

@@ -43,6 +43,9 @@ def over(shape: tuple[int, ...], axis: Any, keepdims: Any, dim: Any = None, keep
 
     An empty tuple is no axis as `axis`, and all of them as `dim`: so NumPy and PyTorch have it.
     """
+    usual = axis.__class__ is int and keepdims.__class__ is bool and dim is None and keepdim is None
+    if usual and -len(shape) <= axis < len(shape):
+        return axis, keepdims
     if dim is not None:
         axis = either(axis, dim)
         if isinstance(dim, tuple | list) and not dim:
@@ -53,9 +56,7 @@ def over(shape: tuple[int, ...], axis: Any, keepdims: Any, dim: Any = None, keep
         keepdims = keepdim
     if keepdims is not True and keepdims is not False and not isinstance(keepdims, np.bool_):
         raise TypeError(f"whether the axes stay is True or False, not {keepdims!r}: several axes are a tuple, (0, 1)")
-    if axis is not None and not (axis.__class__ is int and -len(shape) <= axis < len(shape)):
-        axis = several(axis, shape)
-    return axis, bool(keepdims)
+    return None if axis is None else several(axis, shape), bool(keepdims)
 
 
 def either(axis: Any, dim: Any) -> Any:

@@ -12,17 +12,20 @@ from contextvars import Context
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..constants import ONE, ZERO
 from ..node import Array
 from ..tensor import Tensor
 from .primitive import Primitive, floats
 
+BOOLEAN = np.dtype(bool)
+
 
 def _power(a: Any, b: Any) -> Any:
     # Products for small powers: NumPy's float32 power is 290 times slower where signs are mixed.
     if b.__class__ is int or b.__class__ is float:
-        if a.__class__ is np.ndarray and a.dtype.char == "?":
+        if a.__class__ is ndarray and a.dtype is BOOLEAN:
             a = a.astype(np.int64)  # as in PyTorch: a product of booleans is a boolean
         if b == 2:
             return a * a

@@ -9,10 +9,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..node import Array
 from ..tensor import Operand, Tensor, as_array, varargs
-from . import pointwise
+from . import CPU, pointwise
 from .selection import as_filling, masked_fill
-
-CPU = "cpu"
 
 
 def device(type: str = CPU, index: int | None = None) -> str:
