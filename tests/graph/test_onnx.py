@@ -217,7 +217,7 @@ def test_a_start_that_is_as_long_as_the_batch(path):
         lambda x: ops.pad(x, ((0, 0), (1, 2), (0, 3))),
         lambda x: ops.scatter(x, index=(slice(None), np.array([0, 2, 2])), shape=(len(x), 5, 4)),
         lambda x: x.unsqueeze(1).broadcast_to((len(x), 2, 3, 4)),
-        lambda x: x.transpose(1, 0, 2).flatten(1).transpose(),
+        lambda x: x.permute(1, 0, 2).flatten(1).T,
         lambda x: ops.einsum("bij,bkj->bik", x, x),
         lambda x: x @ x.mT,
         lambda x: x.var(axis=(1, 2)) + x.norm(axis=(1, 2)) + x.logsumexp(axis=(-1, -2)),
