@@ -15,6 +15,8 @@ from tinygrad_nn.graph.draw import engines
 from tinygrad_nn.training.conditions import Condition
 from tinygrad_nn.training.files import load_experiment
 
+pytestmark = pytest.mark.program
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TIME = (ROOT / "docs" / "time-travel.md").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests.lanes import examples
 from tests.ops.strategies import cases
 from tinygrad_nn import Primitive, Tensor, nn, no_grad, ops
 from tinygrad_nn.graph import to_onnx
@@ -245,7 +246,7 @@ def test_a_size_that_does_not_follow_the_batch_fixes_it(path):
 
 
 @pytest.mark.parametrize("name", sorted(ops.TABLE))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_primitive_is_translated(name, data, tmp_path):
     assert name in TRANSLATIONS

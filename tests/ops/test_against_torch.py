@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.lanes import examples
 from tests.ops.strategies import cases
 from tinygrad_nn import Primitive, Tensor, grad, ops
 
@@ -155,7 +156,7 @@ def counterpart(name: str) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("name", sorted(ops.TABLE))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(20)
 @given(data=st.data())
 def test_primitives(name: str, data: st.DataObject) -> None:
     case = data.draw(cases(name))
