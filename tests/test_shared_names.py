@@ -180,7 +180,8 @@ x.sum()  x.sum(0)  x.sum((0, 1))  x.sum(-1, True)  x.sum(dim=0, keepdim=True)  t
 x.sum(dtype=torch.float64)
 x.sum(0, 1)  x.sum(True)  x.sum(1.0)  x.sum(dim=())  x.sum(axis=0, keepdims=True)  x.sum((0, 0))  x.sum(9)
 x.sum(dim=[0, -1])
-x.sum(())  x.sum(0, dtype=torch.int64)  (x > 0).sum()
+x.sum(())  x.sum(0, dtype=torch.int64)  (x > 0).sum()  x.sum(dtype=torch.int32)  x.mean(dtype=torch.int64)
+mask.to(torch.uint8).sum()  mask.to(torch.uint8).sum(0)  mask.to(torch.uint8).prod()  mask.to(torch.uint8).cumsum(0)
 x.swapaxes(0, 1)  x.swapaxes(axis0=0, axis1=-1)  torch.swapaxes(x, 0, 1)  x.swapdims(0, 1)  torch.swapdims(x, -1, 0)
 x.swapaxes(0, 9)
 x.t()  torch.t(x)  x.tile(2)  x.tile((2, 1))  torch.tile(x, (2, 1, 3))  torch.tile(x, dims=(2,))  x.tile(2, 2)
@@ -253,7 +254,7 @@ WORLDS = [
     *((shape, "float64", False) for shape in [(), (2, 3)]),
     *((shape, "int64", False) for shape in [(), (2, 3)]),
     ((2, 3), "float32", True),
-    ((2, 3), "bool", False),
+    *(((2, 3), dtype, False) for dtype in ("bool", "int32")),
 ]
 
 
