@@ -23,7 +23,8 @@ from .shape import broadcast_to, reshape, scatter
 Pair = int | tuple[int, int]
 Around = tuple[tuple[int, int], tuple[int, int]]  # padding: above and below, on the left and on the right
 
-AT_ONCE = 1 << 17  # elements that a block of windows has, so that they stay in the cache
+AT_ONCE = 1 << 17  # elements that a block of windows has, so that they stay in the cache,
+LEAST = 256  # or so many windows, if they are larger: fewer are not worth going through all filters
 
 
 # --- windows
@@ -102,9 +103,9 @@ fold: Primitive = Primitive("fold", _fold, lambda g, y, w, size, stride, shape: 
 
 def _blocks(images: int, column: int, at: Windows) -> Iterator[tuple[slice, list[tuple[int, int]]]]:
     """Some images, and the rows of their windows in parts, if one image alone has more than fit."""
-    rows, row = at.many[0], column * at.many[1] or 1
-    step = max(AT_ONCE // (rows * row), 1)
-    part = min(max(AT_ONCE // row, 1), rows)
+    rows, row = at.many
+    together = max(AT_ONCE // (column or 1), LEAST)  # windows
+    step, part = max(together // (rows * row), 1), min(max(together // row, 1), rows)
     parts = [(first, min(first + part, rows)) for first in range(0, rows, part)]
     for start in range(0, images, step):
         yield slice(start, min(start + step, images)), parts
