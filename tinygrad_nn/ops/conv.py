@@ -7,9 +7,7 @@ one from the other two; so each is a backward rule of the others, to any order.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -30,26 +28,21 @@ LEAST = 256  # or so many windows, if they are larger: fewer are not worth going
 # --- windows
 
 
-@dataclass(frozen=True)
 class Windows:
     """Where windows of one size lie in images of one shape."""
 
-    image: tuple[int, int]
-    size: tuple[int, int]
-    stride: tuple[int, int]
-    padding: Around = ((0, 0), (0, 0))
-    dilation: tuple[int, int] = (1, 1)
-
-    @cached_property
-    def padded(self) -> tuple[int, ...]:
-        """The shape of an image with what is around it."""
-        return tuple(n + before + after for n, (before, after) in zip(self.image, self.padding, strict=True))
-
-    @cached_property
-    def many(self) -> tuple[int, ...]:
-        """How many windows there are, one below the other and side by side."""
-        axes = zip(self.padded, self.size, self.dilation, self.stride, strict=True)
-        return tuple((n - d * (k - 1) - 1) // step + 1 for n, k, d, step in axes)
+    def __init__(
+        self,
+        image: tuple[int, int],
+        size: tuple[int, int],
+        stride: tuple[int, int],
+        padding: Around = ((0, 0), (0, 0)),
+        dilation: tuple[int, int] = (1, 1),
+    ) -> None:
+        self.image, self.size, self.stride, self.padding, self.dilation = image, size, stride, padding, dilation
+        self.padded = tuple(n + before + after for n, (before, after) in zip(image, padding, strict=True))
+        axes = zip(self.padded, size, dilation, stride, strict=True)
+        self.many = tuple((n - d * (k - 1) - 1) // step + 1 for n, k, d, step in axes)  # in a column, and in a row
 
     @property
     def inside(self) -> tuple[slice, ...]:
@@ -281,9 +274,9 @@ def conv1d(
     x: Any,
     weight: Any,
     bias: Any = None,
-    stride: int | tuple[int] = 1,
-    padding: int | tuple[int] | str = 0,
-    dilation: int | tuple[int] = 1,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Any:
     """`conv2d` with one axis less (`torch.nn.functional.conv1d`).
@@ -296,9 +289,9 @@ def conv1d(
             f"not {x.shape} and {weight.shape}"
         )
     x, weight = (reshape(t, shape=(*t.shape[:-1], 1, t.shape[-1])) for t in (x, weight))
-    (step,), (apart,) = (n if isinstance(n, tuple) else (n,) for n in (stride, dilation))
-    around = padding if isinstance(padding, str) else (0, padding[0] if isinstance(padding, tuple) else padding)
-    y = conv2d(x, weight, bias, (1, step), around, (1, apart), groups)
+    given: tuple[Any, ...] = (stride, dilation, padding)
+    step, apart, around = (n[0] if isinstance(n, Sequence) and len(n) == 1 else n for n in given)
+    y = conv2d(x, weight, bias, (1, step), around if isinstance(around, str) else (0, around), (1, apart), groups)
     return reshape(y, shape=(*y.shape[:-2], y.shape[-1]))
 
 
@@ -431,8 +424,8 @@ def avg_pool2d(
 
 
 def _pair(n: Any, least: int = 1) -> tuple[int, int]:
-    pair = (n, n) if isinstance(n, int | np.integer) else tuple(n)
-    if len(pair) != 2 or min(pair) < least:
+    pair = (n, n) if isinstance(n, int | np.integer) else tuple(n) if np.ndim(n) == 1 else (n,)
+    if len(pair) != 2 or not all(isinstance(k, int | np.integer) and k >= least for k in pair):
         raise ValueError(f"sizes, strides and the like are a number or a pair from {least} up, not {n!r}")
     return int(pair[0]), int(pair[1])
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +19,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # --- two operands as one product of matrices, or of a batch of them, which NumPy leaves to BLAS
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(NamedTuple):
     """How operand `number` becomes matrices: the axes summed beforehand, the order of the others, the shape then."""
 
     number: int
@@ -40,8 +38,7 @@ class Operand:
         return x.mT if self.turned else x
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(NamedTuple):
     """The left and the right matrices of a product, and how what is made becomes the output."""
 
     left: Operand
