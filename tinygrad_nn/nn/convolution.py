@@ -40,7 +40,6 @@ class Conv2d(Module):
         self.padding = padding
         self.weight = Parameter(np.empty((out_channels, in_channels, *size), dtype))
         self.bias = Parameter(np.empty(out_channels, dtype)) if bias else None
-        rng = np.random.default_rng(rng)
         bound = 1 / math.sqrt(in_channels * size[0] * size[1])
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound, rng=rng)

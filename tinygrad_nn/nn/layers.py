@@ -1,7 +1,7 @@
 """Layers, and modules that put modules together.
 
-Where randomness is needed a layer takes `rng`, a `numpy.random.Generator`. Without one it makes a
-fresh generator from the system's entropy, and the run cannot be repeated.
+Where randomness is needed a layer takes `rng`, a `numpy.random.Generator`. Without one it draws from the default
+generator, which `manual_seed` seeds and which in a `Session` is the run's own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import ops
+from ..generator import Rng, rng_or_default
 from ..tensor import Tensor
 from . import init
 from .module import Module, Parameter
@@ -35,12 +36,12 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
         if in_features < 1 or out_features < 1:
             raise ValueError(f"Linear needs at least one input and one output, not {in_features} and {out_features}")
-        rng = np.random.default_rng(rng)
+        rng = rng_or_default(rng)
         bound = 1 / math.sqrt(in_features)
         self.in_features = in_features
         self.out_features = out_features
@@ -98,9 +99,9 @@ class Dropout(Module):
     may be changed between calls; a value outside [0, 1] is a `ValueError`.
     """
 
-    def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
         self.p = p
-        self.rng = np.random.default_rng(rng)
+        self.rng = None if rng is None else np.random.default_rng(rng)  # None: the default when it is drawn from
 
     @property
     def p(self) -> float:
@@ -117,7 +118,7 @@ class Dropout(Module):
         if not self.training or self._p == 0:
             return x
         # float32 whatever x is: one seed draws one mask
-        mask = (self.rng.random(x.shape, np.float32) >= self._p).astype(x.dtype)
+        mask = (rng_or_default(self.rng).random(x.shape, np.float32) >= self._p).astype(x.dtype)
         if self._p < 1:
             mask /= 1 - self._p
         return x * mask
