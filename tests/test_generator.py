@@ -26,6 +26,7 @@ from tinygrad_nn.data import (
     train_validation_split,
 )
 from tinygrad_nn.generator import default_generator, manual_seed, using
+from tinygrad_nn.nn import functional as F
 from tinygrad_nn.nn import init
 
 
@@ -68,6 +69,10 @@ DRAWING: dict[str, Callable[[dict[str, Any]], Any]] = {
     "initialiser by name": filled(init.INITIALISERS["auto"]),
     "Linear": lambda rng: weights(nn.Linear(3, 2, **rng)),
     "Conv2d": lambda rng: weights(nn.Conv2d(1, 2, 2, **rng)),
+    "Embedding": lambda rng: weights(nn.Embedding(3, 2, **rng)),
+    "Dropout2d": lambda rng: nn.Dropout2d(**rng)(tn.ones(1, 20, 1, 1)).tolist(),
+    "dropout": lambda rng: F.dropout(tn.ones(20), **rng).tolist(),
+    "dropout2d": lambda rng: F.dropout2d(tn.ones(1, 20, 1, 1), **rng).tolist(),
     "Dropout": lambda rng: nn.Dropout(**rng)(tn.ones(20)).tolist(),
     "Batches": lambda rng: [x.tolist() for x, _ in Batches(MOONS, 5, **rng)],
     "train_validation_split": lambda rng: train_validation_split(MOONS, **rng)[0].x.tolist(),
@@ -80,14 +85,14 @@ DRAWING: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 def test_every_function_that_takes_rng_is_in_the_table():
-    modules = (tn, tn.creation, init, nn, tn.data, registry)
+    modules = (tn, tn.creation, init, nn, F, tn.data, registry)
     public = {
         name: thing for module in modules for name, thing in vars(module).items() if callable(thing) and name[0] != "_"
     }
     functions = {
         name: thing.__init__ if isinstance(thing, type) else thing
         for name, thing in public.items()
-        if thing.__module__.startswith("tinygrad_nn") and hasattr(thing, "__name__")
+        if getattr(thing, "__module__", "").startswith("tinygrad_nn") and hasattr(thing, "__name__")
     }
     found = {name for name, f in functions.items() if "rng" in getattr(f, "__annotations__", {})}
     found = {"registry.load" if name == "load" else name for name in found} - {"rng_or_default", "Initialiser"}

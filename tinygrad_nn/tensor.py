@@ -813,6 +813,14 @@ def gradient(t: Tensor) -> Array | None:
     return t._grad.data if isinstance(t._grad, Tensor) else t._grad
 
 
+def zero_gradient(t: Tensor) -> None:
+    """Set the gradient of `t`, where it has one, to zeros, in place."""
+    g = gradient(t)
+    if g is not None:
+        g[...] = 0
+        note_write(g)
+
+
 def tensor(data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> Tensor:
     """A new tensor with a copy of `data`."""
     return Tensor(as_array(data, dtype).copy(), requires_grad)
