@@ -514,12 +514,31 @@ def test_in_place_the_argument_becomes_the_result(name):
     constant = tn.from_numpy(array)
     assert function(constant, inplace=True, **options) is constant
     np.testing.assert_array_equal(array, function(tn.tensor(N.images), **options).data)  # the memory itself
-    with pytest.raises(RuntimeError, match="a leaf that requires gradients cannot be changed in place"):
+    with pytest.raises(RuntimeError, match="requires gradients cannot be changed in place"):
         function(leaf, inplace=True, **options)
+    with pytest.raises(RuntimeError, match="is a part of another one"):
+        function((leaf * 3)[:1], inplace=True, **options)
     with tn.no_grad():
         assert function(leaf, inplace=True, **options) is leaf
     assert leaf.is_leaf
     assert leaf.requires_grad
+
+
+@pytest.mark.parametrize("kind", ["ReLU", "ReLU6", "Hardtanh", "LeakyReLU", "ELU", "SiLU", "Dropout", "Dropout2d"])
+def test_modules_in_place_learn_as_the_others_do(kind):
+    gradients = []
+    for inplace in (False, True):
+        options = {"p": 1.0} if "Dropout" in kind else {}
+        rng = np.random.default_rng(3)
+        layer = getattr(nn, kind)(inplace=inplace, **options)
+        assert ("inplace=True" in repr(layer)) is inplace
+        model = nn.Sequential(
+            nn.Conv2d(4, 3, 2, rng=rng), nn.BatchNorm2d(3), layer, nn.Conv2d(3, 2, 2, rng=rng)
+        ).double()
+        model(tn.tensor(N.images)).sum().backward()
+        gradients.append([p.grad.tolist() for p in model.parameters()])
+        assert nn.summary(model, (4, 6, 5)).rows[3].output_shapes == ((1, 3, 5, 4),)
+    assert gradients[0] == gradients[1]
 
 
 def test_what_an_operation_has_saved_is_guarded_in_place_too():

@@ -149,7 +149,7 @@ class Dropout(_Dropout):
         if not self.training or self._p == 0:
             return x
         mask = dropout_mask(x.shape, self._p, x.dtype, self.rng)
-        return given(x, x * mask, self.inplace)
+        return given(x, lambda x: x * mask, True) if self.inplace else x * mask
 
 
 class Dropout2d(_Dropout):

@@ -4,8 +4,9 @@
     loss = F.cross_entropy(F.linear(F.relu(x), weight, bias), target)
 
 The formulas are here; modules keep the settings and parameters and call them. `inplace=True` makes the argument itself
-the result, as in PyTorch (tensors that share its memory keep the old values where a graph goes through it). What is
-random takes `rng`, and draws from the default generator without it.
+the result, as in PyTorch; where a graph goes through it, a tensor that shares its memory (by `detach()` or `reshape()`)
+keeps the old values, and of a part, `x[0]`, it is refused. What is random takes `rng`, and draws from the default
+generator without it.
 """
 
 from typing import TYPE_CHECKING

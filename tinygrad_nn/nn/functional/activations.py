@@ -3,57 +3,62 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from ... import ops
-from ...node import Leaf, mode, note_write
+from ...node import Node, mode
 from ...tensor import Tensor
 
 
-def given(x: Tensor, y: Any, inplace: bool) -> Tensor:
-    """The result `y`; in place, `x` with its values and its place in the graph.
+def given(x: Tensor, function: Callable[[Any], Any], inplace: bool) -> Tensor:
+    """`function(x)`; in place, `x` itself, with these values and with the graph going on from them.
 
-    Memory that operations have saved stays as it is: only where no graph goes through is it written to.
+    What operations have saved stays as it is: memory is written to only where no graph goes through. RuntimeError in
+    place, as for `x += 1`: a leaf that requires gradients, or a part of another tensor, which would not see the change.
     """
-    result: Tensor = y
     if not inplace:
-        return result
-    if isinstance(x.node, Leaf) and mode.grad_enabled:
-        raise RuntimeError("a leaf that requires gradients cannot be changed in place: leave inplace=True out")
-    if result.node is None or isinstance(x.node, Leaf):
-        x.data[...] = result.data
-        note_write(x.data)
-    else:
-        x.data, x.node = result.data, result.node
+        y: Tensor = function(x)
+        return y
+    node = x.node
+    if not isinstance(node, Node) or not mode.grad_enabled:
+        x._writable()[...] = function(x.data)
+        return x
+    if node.primitive is ops.getitem and x.data.base is not None:
+        raise RuntimeError(
+            "this tensor is a part of another one, which would not see a change in place: leave inplace=True out"
+        )
+    y = function(x)
+    x.data, x.node = y.data, y.node
     return x
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0); the gradient at 0 is 0."""
-    return given(input, ops.relu(input), inplace)
+    return given(input, ops.relu, inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where it is positive, else negative_slope · x (Maas et al. 2013)."""
-    return given(input, ops.leaky_relu(input, negative_slope), inplace)
+    return given(input, lambda x: ops.leaky_relu(x, negative_slope), inplace)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where it is positive, else alpha · (exp(x) - 1) (Clevert et al. 2016)."""
-    return given(input, ops.elu(input, alpha), inplace)
+    return given(input, lambda x: ops.elu(x, alpha), inplace)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x · sigmoid(x), also called Swish (Elfwing et al. 2018)."""
-    return given(input, ops.silu(input), inplace)
+    return given(input, ops.silu, inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6) (Krizhevsky 2010); the gradient at 0 is 0, at exactly 6 it is 1 (PyTorch: 0)."""
-    return given(input, ops.clip(ops.relu(input), low=None, high=6), inplace)
+    return given(input, lambda x: ops.clip(ops.relu(x), low=None, high=6), inplace)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -63,7 +68,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """
     if not min_val < max_val:
         raise ValueError(f"min_val must be less than max_val, not {min_val} and {max_val}")
-    return given(input, ops.clip(input, low=min_val, high=max_val), inplace)
+    return given(input, lambda x: ops.clip(x, low=min_val, high=max_val), inplace)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:

@@ -45,7 +45,8 @@ def _dropped(x: Tensor, shape: tuple[int, ...], p: float, training: bool, inplac
         raise ValueError(f"p is the probability to drop an element, from 0 to 1, not {p}")
     if not training or p == 0:
         return x
-    return given(x, x * dropout_mask(shape, p, x.dtype, rng), inplace)
+    mask = dropout_mask(shape, p, x.dtype, rng)
+    return given(x, lambda x: x * mask, inplace)
 
 
 def dropout_mask(shape: tuple[int, ...], p: float, dtype: DTypeLike, rng: Rng) -> Array:
