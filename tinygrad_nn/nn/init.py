@@ -7,14 +7,36 @@ convolution, whose kernel multiplies both.
 from __future__ import annotations
 
 import math
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..generator import Rng, rng_or_default
+from ..missing import missing
 from ..node import note_write
 from ..tensor import Tensor
+
+__all__ = [
+    "BEFORE_ACTIVATION",
+    "INITIALISERS",
+    "Initialiser",
+    "auto",
+    "calculate_gain",
+    "constant_",
+    "eye_",
+    "fans",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
 
 
 def _fill(tensor: Tensor, values: ArrayLike) -> Tensor:
@@ -219,3 +241,14 @@ INITIALISERS: dict[str, Initialiser] = {
     "he_normal": lambda w, rng=None, **_: kaiming_normal_(w, rng=rng),
     "orthogonal": lambda w, rng=None, **_: orthogonal_(w, rng=rng),
 }
+
+if not TYPE_CHECKING:  # a type checker shall know that there are no other names
+    __getattr__ = missing(
+        __name__,
+        lambda: __all__,
+        {
+            "dirac_": "fill with zeros_, then write weight.data[i, i, middle] = 1 under no_grad()",
+            "sparse_": "fill with normal_, then write weight.data[rows, columns] = 0 under no_grad()",
+            **{name[:-1]: f"write {name}" for name in __all__ if name.endswith("_")},
+        },
+    )
