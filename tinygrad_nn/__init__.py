@@ -4,7 +4,7 @@ import typing as _typing
 
 import numpy as _np
 
-from . import nn, optim
+from . import autograd, nn, optim
 from .anomaly import AnomalyError, detect_anomaly
 from .autodiff import enable_grad, grad, is_grad_enabled, no_grad
 from .creation import (
@@ -48,6 +48,7 @@ __all__ = [
     "Tensor",
     "arange",
     "as_tensor",
+    "autograd",
     "bernoulli",
     "concatenate",
     "detect_anomaly",
