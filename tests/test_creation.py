@@ -106,6 +106,25 @@ def test_what_shares_memory_and_what_copies():
         tn.from_numpy([1.0])
 
 
+class Foreign:
+    """Another library's tensor, as far as NumPy knows it."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([1 / 3], dtype)
+
+
+def test_tensors_of_other_libraries_keep_their_dtype(tmp_path):
+    for make in (tn.tensor, tn.as_tensor, tn.Tensor):
+        assert make(Foreign()).tolist() == [1 / 3]
+        assert make([1 / 3]).dtype == np.float32
+    layer = tn.nn.BatchNorm1d(1).double()
+    layer.load_state_dict({"weight": Foreign()}, strict=False)
+    assert layer.weight.tolist() == [1 / 3]
+    pytest.importorskip("safetensors", reason="weights are kept as safetensors")
+    tn.nn.save({"weight": Foreign()}, tmp_path / "weights")
+    assert tn.nn.load(tmp_path / "weights")["weight"].tolist() == [1 / 3]
+
+
 def test_what_is_drawn():
     rng = np.random.default_rng(0)
     for x in (tn.randint(3, (10_000,), rng=rng), tn.randint(0, 3, 10_000, rng=rng), tn.randint(high=3, size=10_000)):

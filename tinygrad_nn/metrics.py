@@ -2,7 +2,7 @@
 
 The truth comes first, then the prediction: `accuracy_score(y_true, y_pred)`. Classes are integers, booleans or texts of
 shape (n_samples,), not scores: take `scores.argmax(axis=1)` first. A share of nothing is, for instance, the precision
-of a class that is never predicted. ValueError: shapes that differ or do not fit, no samples, numbers that are not finite.
+of a class that is never predicted. ValueError: shapes that differ or do not fit, no samples, infinity or NaN.
 """
 
 from __future__ import annotations

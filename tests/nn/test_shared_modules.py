@@ -352,7 +352,8 @@ def test_the_same_module_in_pytorch(how, inputs, function):
     ours, theirs = made(how), made(how, torch)
     kept = theirs.state_dict()
     assert [(n, v.shape) for n, v in ours.state_dict().items()] == [(n, tuple(v.shape)) for n, v in kept.items()]
-    ours.load_state_dict({n: v.numpy() for n, v in kept.items()})
+    ours.load_state_dict(kept)
+    assert all((ours.state_dict()[n] == v.numpy()).all() for n, v in kept.items())  # to the last digit
     for mode in (True, True, False):
         ours.train(mode)
         theirs.train(mode)

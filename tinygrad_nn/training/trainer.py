@@ -1,7 +1,8 @@
 """Trainer: training as a machine that is stepped, and whose whole state can be taken out and put back.
 
 All randomness comes from generators named here and spawned from one seed, so the same experiment
-with the same hyperparameters gives the same numbers, bit for bit.
+with the same hyperparameters gives the same numbers, bit for bit. While a recipe's code runs, the default
+generator is one of them.
 """
 
 from __future__ import annotations
