@@ -22,6 +22,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 TIME = (ROOT / "docs" / "time-travel.md").read_text(encoding="utf-8")
 LIBRARY = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+SEQUENCES = (ROOT / "docs" / "sequences.md").read_text(encoding="utf-8")
 GRAPHS = (ROOT / "docs" / "graphs.md").read_text(encoding="utf-8")
 
 
@@ -117,6 +118,13 @@ def test_the_page_on_the_library_is_true(tmp_path):
     assert "Tensor([0.0], requires_grad=True).log()" in done.stdout  # the line of the caller
     for here in re.findall(r"`x\.(\w+)", LIBRARY):
         assert hasattr(Tensor([1.0]), here), here
+
+
+def test_the_page_on_sequences_is_true(tmp_path):
+    (tmp_path / "page.py").write_text("\n".join(blocks("python", SEQUENCES)))
+    done = python("-W", "error", "page.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"(remembered|read backwards) (?:0.99|1.0)", done.stdout) == ["remembered", "read backwards"]
 
 
 def test_the_page_on_time_travel_is_true(tmp_path):

@@ -822,19 +822,27 @@ def gradient(t: Tensor) -> Array | None:
     return t._grad.data if isinstance(t._grad, Tensor) else t._grad
 
 
+def zero_gradient(t: Tensor) -> None:
+    """Set the gradient of `t`, where it has one, to zeros, in place."""
+    g = gradient(t)
+    if g is not None:
+        g[...] = 0
+        note_write(g)
+
+
 def tensor(data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> Tensor:
     """A new tensor with a copy of `data`."""
     return Tensor(as_array(data, dtype).copy(), requires_grad)
 
 
 def as_array(value: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Array:
-    """`value` as an array in native byte order: Python floats become float32, arrays keep their dtype."""
+    """`value` as an array in native byte order: Python floats become float32, arrays of all kinds keep their dtype."""
     if isinstance(value, Tensor):
         value = value.data
     if value.__class__ is np.ndarray and dtype is None and value.dtype.kind in "fiub" and value.dtype.isnative:
         return value  # the usual case
     array = np.asarray(value, dtype)
-    if dtype is None and array.dtype == np.float64 and not isinstance(value, np.ndarray | np.generic):
+    if dtype is None and array.dtype == np.float64 and not hasattr(value, "__array__"):
         array = array.astype(DEFAULT_DTYPE)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"a tensor holds real numbers or booleans, not {array.dtype}")

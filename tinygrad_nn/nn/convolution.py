@@ -53,7 +53,6 @@ class _Convolution(Module):
         self.groups = groups
         self.weight = Parameter(np.empty((out_channels, in_channels // groups, *size), dtype))
         self.bias = Parameter(np.empty(out_channels, dtype)) if bias else None
-        rng = np.random.default_rng(rng)
         bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound, rng=rng)
