@@ -112,8 +112,8 @@ CALL = re.compile(r"(?P<name>[\w.<>]+)\(\) (got|takes|missing) ")
 def in_words(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
     """Whether an exception is a refusal in words: of one of these kinds, and raised by the library on purpose.
 
-    Or by Python before the library is reached, which has no such argument or operator. What falls out of Python or NumPy
-    within the library is neither.
+    Or by Python before the library is reached, which has no such argument or operator. What falls out of Python or of
+    NumPy within the library is neither.
     """
     if not isinstance(error, kinds) or "<lambda>" in str(error):
         return False

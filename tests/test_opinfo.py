@@ -103,7 +103,7 @@ def operations() -> dict[str, Any]:
 
 def samples(op: Any) -> Iterator[Any]:
     torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     random.seed(0)
     yield from op.sample_inputs("cpu", torch.float64, requires_grad=op.supports_autograd)
 
@@ -254,7 +254,7 @@ RANKS = ("unlike", "agrees", "refused", "error", "wrong")
 
 
 def counted(name: str) -> tuple[Counter[str], list[str]]:
-    """How many samples agree, are refused and so on, where the worst of a sample's ways counts; and all that is wrong."""
+    """How many samples agree, are refused and so on, by the worst of each sample's ways; and all that is wrong."""
     worst: dict[int, str] = {}
     faults = []
     for i, what, way, why in outcomes(name):

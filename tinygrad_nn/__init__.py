@@ -1,18 +1,42 @@
 """tinygrad_nn: a minimal reverse-mode autograd library on NumPy, with PyTorch's names."""
 
 import typing as _typing
-from functools import cache as _cache
 
 import numpy as _np
 
-from . import nn, optim
+from . import autograd, nn, optim
 from .anomaly import AnomalyError, detect_anomaly
 from .autodiff import enable_grad, grad, is_grad_enabled, no_grad
-from .creation import arange, eye, full, ones, ones_like, rand, randn, zeros, zeros_like
+from .creation import (
+    arange,
+    as_tensor,
+    bernoulli,
+    empty,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    normal,
+    ones,
+    ones_like,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+    zeros,
+    zeros_like,
+)
 from .func import hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .generator import manual_seed
 from .ops import Primitive, concatenate, einsum, maximum, minimum, one_hot, pad, stack
 from .tensor import Tensor, tensor
 from .tensor import further_names as _further_names
+from .torch_names import TensorNames as _TensorNames
+from .torch_names.elsewhere import ABSENT as _ABSENT
 
 if _typing.TYPE_CHECKING:
     from .torch_names.top import *  # noqa: F403
@@ -23,29 +47,43 @@ __all__ = [
     "Primitive",
     "Tensor",
     "arange",
+    "as_tensor",
+    "autograd",
+    "bernoulli",
     "concatenate",
     "detect_anomaly",
     "einsum",
+    "empty",
+    "empty_like",
     "enable_grad",
     "eye",
+    "from_numpy",
     "full",
+    "full_like",
     "grad",
     "hessian",
     "hvp",
     "is_grad_enabled",
     "jacobian",
     "jvp",
+    "linspace",
+    "manual_seed",
     "maximum",
     "minimum",
     "nn",
     "no_grad",
+    "normal",
     "one_hot",
     "ones",
     "ones_like",
     "optim",
     "pad",
     "rand",
+    "rand_like",
+    "randint",
     "randn",
+    "randn_like",
+    "randperm",
     "stack",
     "tensor",
     "value_and_grad",
@@ -64,24 +102,20 @@ _np.empty(2**25 - 2**13, _np.uint8)
 # --- PyTorch's names, which are loaded when somebody asks for one
 
 
-@_cache
-def _lookup() -> _typing.Any:
-    from .torch_names import lookup
-
-    return lookup
-
+_further_names(vars(_TensorNames), _ABSENT)
 
 if not _typing.TYPE_CHECKING:
 
     def __getattr__(name):
         if name.startswith("_"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = _lookup().function(name)
+        from .torch_names import top
+
+        value = globals()[name] = top.find(name)
         return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_lookup().functions()})
+    from .torch_names import top
 
-
-_further_names(_lookup)
+    return sorted({*globals(), *top.__all__})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from sys import getrefcount
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
@@ -19,9 +19,14 @@ from numpy.typing import ArrayLike, DTypeLike
 from .node import RETAIN, Array, Handle, Hook, Leaf, Node, mode, note_write
 
 if TYPE_CHECKING:
-    from .torch_names import TensorNames  # whose names `__getattr__` finds
+    from .torch_names import TensorNames
 else:
-    TensorNames = object
+
+    class TensorNames:
+        """The place of PyTorch's names for methods: see `further_names`."""
+
+        __slots__ = ()
+
 
 Scalar: TypeAlias = float | int | bool
 Operand: TypeAlias = "Tensor | Array | Scalar"
@@ -153,17 +158,8 @@ class Tensor(TensorNames):
 
         return svg_or_none(self)
 
-    # --- PyTorch's names, which are loaded when somebody asks for one
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            if name.startswith("_"):
-                raise AttributeError(f"a Tensor has no {name!r}")
-            return _further().attribute(self, name)
-
     def __dir__(self) -> list[str]:
-        return sorted({*object.__dir__(self), *_further().NAMES})
+        return [name for name in object.__dir__(self) if name not in _absent]
 
     # --- in and out of the graph
 
@@ -210,7 +206,7 @@ class Tensor(TensorNames):
         return self
 
     def retain_grad(self) -> None:
-        """Keep the gradient of a tensor that is no leaf in `.grad` as well, as it is after all hooks."""
+        """Keep the gradient of a tensor that is not a leaf in `.grad` as well, as it is after all hooks."""
         if isinstance(self.node, Node):
             kept = weakref.ref(self)
 
@@ -296,13 +292,13 @@ class Tensor(TensorNames):
         return self.remainder(other)
 
     def __rmod__(self, other: Operand) -> Tensor:
-        return _further().NAMES["remainder"](other, self)
+        return type(self).remainder(other, self)
 
     def __floordiv__(self, other: Operand) -> Tensor:
         return self.floor_divide(other)
 
     def __rfloordiv__(self, other: Operand) -> Tensor:
-        return _further().NAMES["floor_divide"](other, self)
+        return type(self).floor_divide(other, self)
 
     def __rpow__(self, other: Operand) -> Tensor:
         return ops.pow(other, self)
@@ -461,18 +457,23 @@ class Tensor(TensorNames):
         """exp(x) / Σ exp(x) along an axis, the last by default."""
         axis = axes.either(axis, dim)
         axis = -1 if axis is None else axes.counted(axis, self.shape)
-        return ops.softmax(self._as(dtype), axis=axis)
+        return ops.softmax(self._floating(dtype), axis=axis)
 
     def log_softmax(self, axis: int | None = None, dtype: DTypeLike | None = None, *, dim: int | None = None) -> Tensor:
         """x - log Σ exp(x) along an axis, the last by default."""
         axis = axes.either(axis, dim)
         axis = -1 if axis is None else axes.counted(axis, self.shape)
-        return ops.log_softmax(self._as(dtype), axis=axis)
+        return ops.log_softmax(self._floating(dtype), axis=axis)
 
     # --- reductions: NumPy's names, and PyTorch's for the same
 
-    def _as(self, dtype: DTypeLike | None) -> Tensor:
-        return self if dtype is None else self.astype(dtype)
+    def _floating(self, dtype: DTypeLike | None) -> Tensor:
+        """In a floating-point dtype that is asked for."""
+        if dtype is None:
+            return self
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"the result is in floating point, it cannot be {np.dtype(dtype)}")
+        return self.astype(dtype)
 
     def sum(
         self,
@@ -485,7 +486,11 @@ class Tensor(TensorNames):
     ) -> Tensor:
         if axis is not None or keepdims is not False or dim is not None or keepdim is not None:
             axis, keepdims = axes.over(self.shape, axis, keepdims, dim, keepdim)
-        return ops.sum(self if dtype is None else self.astype(dtype), axis=axis, keepdims=keepdims)
+        if dtype is None:
+            total = ops.sum(self, axis=axis, keepdims=keepdims)
+            return total if total.data.dtype.kind != "u" else total.astype(np.int64)  # NumPy's uint64 wraps below 0
+        total = ops.sum(self.astype(dtype), axis=axis, keepdims=keepdims)
+        return total if total.dtype == dtype else total.astype(dtype)  # small integers are summed as large ones
 
     def mean(
         self,
@@ -498,7 +503,7 @@ class Tensor(TensorNames):
     ) -> Tensor:
         if axis is not None or keepdims is not False or dim is not None or keepdim is not None:
             axis, keepdims = axes.over(self.shape, axis, keepdims, dim, keepdim)
-        return ops.mean(self if dtype is None else self.astype(dtype), axis, keepdims)
+        return ops.mean(self if dtype is None else self._floating(dtype), axis, keepdims)
 
     @overload
     def max(self, *, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
@@ -514,7 +519,11 @@ class Tensor(TensorNames):
         `max(axis=...)` has the largest along axes, as in NumPy and in `amax`; `max(dim)` has them with their indices,
         as in PyTorch, where of equal ones the first gets the gradient. `max(other)` is `maximum(other)`.
         """
-        return self._extreme("max", dim, keepdim, axis, keepdims, other)
+        if dim is not None or other is not None or keepdim:
+            return self._extreme("max", dim, keepdim, axis, keepdims, other)
+        if axis is not None or keepdims is not False:
+            axis, keepdims = axes.over(self.shape, axis, keepdims)
+        return ops.max(self, axis=axis, keepdims=keepdims)
 
     @overload
     def min(self, *, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
@@ -530,7 +539,11 @@ class Tensor(TensorNames):
         `min(axis=...)` has the smallest along axes, as in NumPy and in `amin`; `min(dim)` has them with their indices,
         as in PyTorch, where of equal ones the first gets the gradient. `min(other)` is `minimum(other)`.
         """
-        return self._extreme("min", dim, keepdim, axis, keepdims, other)
+        if dim is not None or other is not None or keepdim:
+            return self._extreme("min", dim, keepdim, axis, keepdims, other)
+        if axis is not None or keepdims is not False:
+            axis, keepdims = axes.over(self.shape, axis, keepdims)
+        return ops.min(self, axis=axis, keepdims=keepdims)
 
     def _extreme(
         self,
@@ -541,11 +554,9 @@ class Tensor(TensorNames):
         keepdims: bool,
         other: Any,
     ) -> Tensor | ops.ValuesAndIndices:
+        """Along one axis with the indices, or of each pair."""
         if dim is None and other is None:
-            if keepdim:
-                raise TypeError(f"{name}(keepdim=...) goes with dim=, {name}(keepdims=...) with axis=")
-            axis, keepdims = axes.over(self.shape, axis, keepdims)
-            return getattr(ops, name)(self, axis=axis, keepdims=keepdims)
+            raise TypeError(f"{name}(keepdim=...) goes with dim=, {name}(keepdims=...) with axis=")
         if other is not None or isinstance(dim, Tensor | np.ndarray):
             if axis is not None or keepdims or keepdim or (dim is not None and other is not None):
                 raise TypeError(f"{name}(other) is {name}imum(other), and has no axis")
@@ -616,7 +627,7 @@ class Tensor(TensorNames):
         if isinstance(order, str):
             raise ValueError(f"norm knows the order of a sum of powers, a number or 'fro', not {p!r}")
         axis, keepdims = axes.over(self.shape, axis, keepdims, dim, keepdim or None)
-        return ops.norm(self._as(dtype), order, axis, keepdims)
+        return ops.norm(self._floating(dtype), order, axis, keepdims)
 
     def logsumexp(
         self, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool | None = None
@@ -686,7 +697,8 @@ class Tensor(TensorNames):
         """The last two axes exchanged."""
         if self.ndim < 2:
             raise ValueError(f"mT needs at least 2 dimensions, this tensor has shape {self.shape}")
-        return ops.swapaxes(self, -2, -1)
+        n = self.ndim
+        return ops.transpose(self, axes=(*range(n - 2), n - 1, n - 2))
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """The axes `start_dim` to `end_dim` as one."""
@@ -871,13 +883,19 @@ def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
     return t
 
 
-_further: Callable[[], Any]
+_absent: set[str] = set()
 
 
-def further_names(load: Callable[[], Any]) -> None:
-    """Where a Tensor looks for a name that it has not: in what `load()` gives, by `attribute(tensor, name)`."""
-    global _further
-    _further = load
+def further_names(present: Mapping[str, Any], absent: Mapping[str, Any]) -> None:
+    """More methods for every Tensor, and names of which it says only what to use instead.
+
+    The package hands them down, for they are made of what stands on Tensors. (That they are looked for only when
+    somebody asks, by `__getattr__`, would make each `x.data` slower.)
+    """
+    for name, value in (*present.items(), *absent.items()):
+        if not name.startswith("_"):
+            setattr(TensorNames, name, value)
+    _absent.update(absent)
 
 
 def changed(t: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
@@ -895,19 +913,27 @@ def gradient(t: Tensor) -> Array | None:
     return t._grad.data if isinstance(t._grad, Tensor) else t._grad
 
 
+def zero_gradient(t: Tensor) -> None:
+    """Set the gradient of `t`, where it has one, to zeros, in place."""
+    g = gradient(t)
+    if g is not None:
+        g[...] = 0
+        note_write(g)
+
+
 def tensor(data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> Tensor:
     """A new tensor with a copy of `data`."""
     return Tensor(as_array(data, dtype).copy(), requires_grad)
 
 
 def as_array(value: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Array:
-    """`value` as an array in native byte order: Python floats become float32, arrays keep their dtype."""
+    """`value` as an array in native byte order: Python floats become float32, arrays of all kinds keep their dtype."""
     if isinstance(value, Tensor):
         value = value.data
     if value.__class__ is np.ndarray and dtype is None and value.dtype.kind in "fiub" and value.dtype.isnative:
         return value  # the usual case
     array = np.asarray(value, dtype)
-    if dtype is None and array.dtype == np.float64 and not isinstance(value, np.ndarray | np.generic):
+    if dtype is None and array.dtype == np.float64 and not hasattr(value, "__array__"):
         array = array.astype(DEFAULT_DTYPE)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"a tensor holds real numbers or booleans, not {array.dtype}")
@@ -922,7 +948,7 @@ def _data(value: Any) -> Any:
 
 
 def refuse_tensors_in(value: Any) -> None:
-    """TypeError for a tuple or a list that holds Tensors: as an operand it is no array."""
+    """TypeError for a tuple or a list that holds Tensors: as an operand it is not an array."""
     if isinstance(value, tuple | list) and any(isinstance(part, Tensor) for part in value):
         if hasattr(value, "values"):
             raise TypeError("an operand is a Tensor, an array or numbers, not values with their indices: take .values")

@@ -72,7 +72,7 @@ def drawing(full: str, value: Any) -> Drawing | None:
         return None
     parameters = list(inspect.signature(value).parameters.values())
     if place != "Tensor":
-        if not parameters or parameters[0].name not in FIRST and name not in BY_HAND:
+        if not parameters or (parameters[0].name not in FIRST and name not in BY_HAND):
             return None
         parameters = parameters[1:]
     needed = [p for p in parameters if p.default is inspect.Parameter.empty]

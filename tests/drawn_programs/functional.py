@@ -1,4 +1,4 @@
-"""Lines with functions of `nn.functional` whose arguments must fit together, and with what `nn.init` and `nn.utils` do."""
+"""Lines with functions of `nn.functional` whose arguments must fit together, and with `nn.init` and `nn.utils`."""
 
 from __future__ import annotations
 

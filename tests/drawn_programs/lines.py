@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from tests.drawn_programs.arguments import BY_HAND, by_signature, indices, product
-from tests.drawn_programs.values import DTYPES, FLOATS, Draw, dtype_of
 from tests.drawn_programs.running import Line
+from tests.drawn_programs.values import DTYPES, FLOATS, Draw, dtype_of
 
 Drawn = Line | None
 
@@ -54,10 +54,7 @@ IN_PLACE = ("+=", "-=", "*=", "/=", "**=", "//=", "%=", "&=", "|=")
 def binary(d: Draw) -> Drawn:
     sign = d.one(*BINARY)
     x = d.tensor(dtypes=("bool", "int64") if sign in "&|^" and d.chance(0.8) else ())
-    if sign == "@":
-        other = product(d, d.data(x))
-    else:
-        other = d.operand(d.data(x), scalars=0.4)
+    other = product(d, d.data(x)) if sign == "@" else d.operand(d.data(x), scalars=0.4)
     if other in ("inf", "-inf", "nan", "-0.0") and sign == "**":
         other = "2"
     pair = (x, other) if d.chance(0.7) or sign == "@" else (other, x)
@@ -112,8 +109,7 @@ def property_of(d: Draw, name: str) -> Drawn:
 def index(d: Draw, x: Any) -> str:
     """Any of the forms that an index has."""
     if x.ndim and d.chance(0.12):
-        mask = d.tensor(x.shape[: d.between(1, x.ndim)], ("bool",), fresh=0.5)
-        return mask
+        return d.tensor(x.shape[: d.between(1, x.ndim)], ("bool",), fresh=0.5)
     if x.ndim and d.chance(0.1):
         return indices(d, d.shape(2), x.shape[0])
     if x.ndim and d.chance(0.06):

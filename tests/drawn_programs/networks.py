@@ -291,7 +291,7 @@ def training(d: Draw) -> list[Line]:
         settings = [s for s in settings if not s.startswith(("momentum", "dampening"))] + ["momentum=0.9"]
     lines.append(Line(f"lossf = {drawn_loss[0]}", name=loss))
     if d.chance(0.2):
-        groups = f"[{{'params': list(net.parameters())[:1]}}, {{'params': list(net.parameters())[1:], 'lr': 0.03}}]"
+        groups = "[{'params': list(net.parameters())[:1]}, {'params': list(net.parameters())[1:], 'lr': 0.03}]"
         lines.append(Line(f"opt = optim.{optimiser}({groups}, {', '.join(settings)})", name=optimiser))
     else:
         lines.append(Line(f"opt = optim.{optimiser}(net.parameters(), {', '.join(settings)})", name=optimiser))

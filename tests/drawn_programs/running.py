@@ -143,7 +143,7 @@ class Run:
                 b.register_hook(self._see)
 
     def _same_memory(self, name: str) -> None:
-        """What looks into another variable's memory in PyTorch does so here, and nothing else, or it cannot be written."""
+        """What looks into another variable's memory in PyTorch does so here, nothing else, or it cannot be written."""
         for i, (a, b) in enumerate(
             zip(_tensors(self.ours[name], Tensor), _tensors(self.theirs[name], torch.Tensor), strict=True)
         ):
@@ -167,7 +167,7 @@ class Run:
 
     def _same_gradient(self, name: str) -> None:
         ours, theirs = self.ours[name], self.theirs[name]
-        if not isinstance(theirs, torch.Tensor) or not (theirs.is_leaf and ours.is_leaf or name in self.retained):
+        if not isinstance(theirs, torch.Tensor) or not ((theirs.is_leaf and ours.is_leaf) or name in self.retained):
             return
         mine, yours = ours.grad, theirs.grad
         if (mine is None) != (yours is None):
@@ -229,9 +229,10 @@ WIDER = re.compile(
     r"not implemented for|not supported for|invalid combination of arguments|positional argument|unexpected keyword|"
     r"must be (Tensor|tuple of ints|int|float|bool|a number)|only support|floating point|same dtype|same type|"
     r"expected scalar type|bool tensor|boolean|Boolean|integers|Integers|derivative for|has no attribute|"
-    r"result type .* can't be cast|At least one of 'min' or 'max'|non-empty TensorList|refer to a single memory location|"
+    r"result type .* can't be cast|At least one of 'min' or 'max'|non-empty TensorList|to a single memory location|"
     r"source and destination dtypes match|does not support bool|Autograd not support|Expected more than 1 value|"
-    r"all elements of input should be between|step must be nonzero|dim must be a 2-tuple|without narrowing|`shifts` required|view size is not compatible"
+    r"all elements of input should be between|step must be nonzero|dim must be a 2-tuple|without narrowing|`shifts` required|"
+    r"view size is not compatible"
 )
 
 

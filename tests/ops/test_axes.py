@@ -189,7 +189,7 @@ def mistakes(operation: Operation, shape: tuple[int, ...]) -> list[Any]:
 
 
 def nonsense(operation: Operation, shape: tuple[int, ...]) -> list[Any]:
-    """What is no axis at all, or the same one twice."""
+    """What is not an axis at all, or the same one twice."""
     wrong: list[Any] = [True, np.False_, 0.0, np.float64(0), "0", 1j, *[np.array([0, 0])] * operation.arrays]
     if operation.two:
         return [pair for bad in wrong for pair in ((bad, 0), (0, bad))]

@@ -10,10 +10,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from .. import ops
 from ..node import Array
 from ..tensor import Operand, Tensor, as_array, changed, varargs
-from . import pointwise
+from . import CPU, pointwise
 from .selection import as_filling, masked_fill
-
-CPU = "cpu"
 
 
 def device(type: str = CPU, index: int | None = None) -> str:
@@ -24,7 +22,7 @@ def device(type: str = CPU, index: int | None = None) -> str:
 
 
 def no_device(name: Any) -> NoReturn:
-    raise RuntimeError(f"there is no device {str(name)!r} here, only 'cpu': arrays are NumPy's")
+    raise RuntimeError(f"device {str(name)!r} is not here, only 'cpu': arrays are NumPy's")
 
 
 def to(
@@ -35,7 +33,7 @@ def to(
     non_blocking: bool = False,
     copy: bool = False,
 ) -> Tensor:
-    """In another dtype, `to(float64)`, or in that of another tensor; itself where it has that dtype already."""
+    """In another dtype, `to(float64)`, or in the dtype of another tensor; itself where it has that already."""
     for one in what:
         if isinstance(one, Tensor):
             dtype = one.dtype
@@ -90,7 +88,7 @@ def cpu(input: Tensor) -> Tensor:
 
 
 def cuda(input: Tensor, *device: Any, **options: Any) -> NoReturn:
-    """RuntimeError: there is no such device."""
+    """RuntimeError: only the CPU is here."""
     no_device("cuda")
 
 
@@ -185,7 +183,7 @@ def copy_(input: Tensor, src: Tensor | Array, non_blocking: bool = False) -> Ten
 
 
 class Cuda:
-    """What scripts ask before they choose a device: there is no other than the CPU."""
+    """What scripts ask before they choose a device: nothing but the CPU is here."""
 
     @staticmethod
     def is_available() -> bool:

@@ -146,6 +146,11 @@ def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
     return input.permute(order)
 
 
+def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two axes exchanged."""
+    return input.swapaxes(dim0, dim1)
+
+
 def flip(input: Tensor, *axes: Any, dims: Dims | None = None) -> Tensor:
     """The elements along these axes the other way round."""
     turned = several(varargs(axes, dims), input.shape)  # type: ignore[arg-type]

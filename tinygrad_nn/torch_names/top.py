@@ -1,10 +1,11 @@
 """PyTorch's functions and dtypes, found as `tinygrad_nn.exp` and the like.
 
-A function that takes a tensor first is the method of that name. `checked` is what the package hands out.
+A function that takes a tensor first is the method of that name. The package hands out what `find` makes of it.
 """
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import wraps
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..tensor import Tensor
 from . import copies, matrices, pointwise, reductions, selection, shape
+from .elsewhere import ELSEWHERE
 
 __all__ = [
     "abs",
@@ -212,7 +214,7 @@ tanh = Tensor.tanh
 transpose = Tensor.transpose
 unsqueeze = Tensor.unsqueeze
 var = Tensor.var
-swapdims = Tensor.swapaxes
+swapdims = shape.swapdims
 
 # --- methods that a Tensor finds in these files
 
@@ -341,24 +343,19 @@ float64 = np.dtype(np.float64)
 double = np.dtype(np.float64)
 
 
-# Those that are no function of a Tensor in the first place.
+# Those whose first argument need not be a Tensor.
 OTHERS = {
-    "cat",
-    "concat",
-    "cuda",
-    "device",
-    "hstack",
-    "is_tensor",
-    "meshgrid",
-    "pow",
-    "remainder",
-    "row_stack",
-    "vstack",
+    *("cat", "concat", "cuda", "device", "hstack", "is_tensor", "meshgrid", "pow", "remainder", "row_stack", "vstack"),
+    "where",
 }
 
 
-def checked(name: str) -> Any:
-    """What `tinygrad_nn.name` is: of a function, one that says what it takes if its first argument is no Tensor."""
+def find(name: str) -> Any:
+    """What `tinygrad_nn.name` is: of a function, one that says what it takes if its first argument is not a Tensor."""
+    if name not in __all__:
+        near = get_close_matches(name, __all__, 3)
+        hint = ELSEWHERE.get(name) or (f"{' or '.join(near)}?" if near else "")
+        raise AttributeError(f"tinygrad_nn has no {name!r}" + (f": {hint}" if hint else ""))
     value = globals()[name]
     if name in OTHERS or not callable(value):
         return value

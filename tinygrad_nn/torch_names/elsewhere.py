@@ -1,22 +1,33 @@
-"""How a name is found that a Tensor, or the package, has not itself; and what is said of one that is nowhere."""
+"""What PyTorch or NumPy has and this library has not, or under another name: what is said to who asks for it."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
-from ..tensor import Tensor
-from . import TensorNames, top
-
-NAMES = {name: value for name, value in vars(TensorNames).items() if not name.startswith("_")}
-
-# What PyTorch, or NumPy, has and this library has not, or under another name.
 _SCATTER = "ops.scatter adds values at an index into zeros, and one_hot() makes rows with a 1"
 _VALUES = "x.numpy(force=True) is an array, for NumPy's functions of the values"
 _INVERSE = "it has no gradient here: np.linalg has it for the values, x.numpy(force=True)"
+_IN_PLACE = (
+    *(
+        "abs",
+        "ceil",
+        "cos",
+        "exp",
+        "expm1",
+        "floor",
+        "log",
+        "neg",
+        "reciprocal",
+        "relu",
+        "round",
+        "rsqrt",
+        "sigmoid",
+        "sin",
+    ),
+    *("sqrt", "square", "tanh", "trunc"),
+)
 _DRAWN = "nn.init fills tensors with drawn numbers"
 ELSEWHERE = {
-    "abs_": "x[...] = x.abs()",
     "acos": "it has no gradient here, unless you give it one by a Primitive",
     "addcdiv": "x + value * a / b",
     "addcmul": "x + value * a * b",
@@ -88,41 +99,18 @@ ELSEWHERE = {
     "var_mean": "x.var() and x.mean()",
     "vmap": "operations broadcast over leading axes",
     "xpu": "there is only the CPU",
+    **{f"{name}_": f"x[...] = x.{name}()" for name in _IN_PLACE},
 }
 
 
-class NotHere(AttributeError):
-    """A name that nothing has. What it says is found when it is read: who asks by `hasattr` need not wait for it."""
+class Absent:
+    """A name that PyTorch has and that is not here: to ask for it is an AttributeError that says what to use."""
 
-    def __init__(self, name: str, of_a_tensor: bool) -> None:
-        super().__init__(name, of_a_tensor)
+    def __init__(self, name: str, words: str) -> None:
+        self.name, self.words = name, words
 
-    def __str__(self) -> str:
-        name, of_a_tensor = self.args
-        owner, known = ("a Tensor", [*dir(Tensor), *NAMES]) if of_a_tensor else ("tinygrad_nn", top.__all__)
-        if name in ELSEWHERE:
-            return f"{owner} has no {name!r}: {ELSEWHERE[name]}"
-        if name.endswith("_") and name[:-1] in known:
-            return f"{owner} has no {name!r}, which would be in place: x[...] = x.{name[:-1]}()"
-        near = get_close_matches(name, known, 3)
-        return f"{owner} has no {name!r}" + (f": {' or '.join(near)}?" if near else "")
+    def __get__(self, instance: Any, owner: type) -> Any:
+        raise AttributeError(f"a Tensor has no {self.name!r}: {self.words}")
 
 
-def attribute(tensor: Tensor, name: str) -> Any:
-    """What a Tensor answers to a name that it has not itself."""
-    found = NAMES.get(name)
-    if found is None:
-        raise NotHere(name, True)
-    return found.__get__(tensor, type(tensor))
-
-
-def function(name: str) -> Any:
-    """What the package answers to a name that it has not itself."""
-    if name not in top.__all__:
-        raise NotHere(name, False)
-    return top.checked(name)
-
-
-def functions() -> list[str]:
-    """The names that `function` knows."""
-    return top.__all__
+ABSENT = {name: Absent(name, words) for name, words in ELSEWHERE.items()}
