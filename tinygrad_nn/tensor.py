@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from sys import getrefcount
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -785,25 +785,14 @@ class Tensor(TensorNames):
         """`self = function(self)` in this tensor's own memory; the graph goes on from the result."""
         node, before = self.node, self.data.copy()
         result = self._fitting(function(wrap(before, node)))
-        if (node is not None or result.node is not None) and self._shared():
-            made = f", made by {node.primitive.name}," if isinstance(node, Node) else ""
-            raise RuntimeError(
-                f"this tensor{made} may share its memory with another one, which would lose "
-                "the gradient of a change in place: give the result a new name"
-            )
+        if node is not None or result.node is not None:
+            refuse_shared(self)
         self.node = None
         data = self._writable()
         if isinstance(node, Node) and node.output is data:
             node.output = before  # what it needs for its own gradient
         data[...] = result.data
         self.node = result.node if result.dtype == self.dtype else result.astype(self.dtype).node
-
-    def _shared(self) -> bool:
-        """Whether another tensor may look into this one's memory, or this one into another's."""
-        if isinstance(self.node, Node):
-            return self.node.arrays is None or any(np.may_share_memory(self.data, a) for a in self.node.arrays)
-        alone = getrefcount(np.empty(0)) + 1  # the count of an array that one view alone holds
-        return isinstance(self.data.base, np.ndarray) and getrefcount(self.data.base) > alone
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(value, Tensor) and value.node is not None and mode.grad_enabled:
@@ -908,6 +897,22 @@ def changed(t: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
     return t
 
 
+def refuse_shared(t: Tensor) -> None:
+    """RuntimeError: `t` may look into another tensor's memory, and a graph is to go on from its change in place."""
+    made = ""
+    if isinstance(t.node, Node):
+        made = f", made by {t.node.primitive.name},"
+        shared = t.node.arrays is None or any(np.may_share_memory(t.data, a) for a in t.node.arrays)
+    else:
+        alone = getrefcount(np.empty(0)) + 1  # the count of an array that one view alone holds
+        shared = isinstance(t.data.base, np.ndarray) and getrefcount(t.data.base) > alone
+    if shared:
+        raise RuntimeError(
+            f"this tensor{made} may share its memory with another one, which would lose the gradient of a change in "
+            "place: give the result a new name"
+        )
+
+
 def gradient(t: Tensor) -> Array | None:
     """`t.grad` as an array to look at, not to keep: an optimiser may have lent the memory and will reuse it."""
     return t._grad.data if isinstance(t._grad, Tensor) else t._grad
@@ -921,8 +926,11 @@ def zero_gradient(t: Tensor) -> None:
         note_write(g)
 
 
-def tensor(data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> Tensor:
-    """A new tensor with a copy of `data`."""
+def tensor(
+    data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None, *, device: Any = None
+) -> Tensor:
+    """A new tensor with a copy of `data`. RuntimeError for another device than "cpu"."""
+    check_device(device)
     return Tensor(as_array(data, dtype).copy(), requires_grad)
 
 
@@ -938,6 +946,16 @@ def as_array(value: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Array
     if array.dtype.kind not in "fiub":
         raise TypeError(f"a tensor holds real numbers or booleans, not {array.dtype}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def check_device(device: Any) -> None:
+    """RuntimeError: this device is not the CPU."""
+    if device is not None and str(device).partition(":")[0] != "cpu":
+        no_device(device)
+
+
+def no_device(device: Any) -> NoReturn:
+    raise RuntimeError(f"device {str(device)!r} is not here, only 'cpu': arrays are NumPy's")
 
 
 def _data(value: Any) -> Any:

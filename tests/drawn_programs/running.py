@@ -231,8 +231,8 @@ WIDER = re.compile(
     r"expected scalar type|bool tensor|boolean|Boolean|integers|Integers|derivative for|has no attribute|"
     r"result type .* can't be cast|At least one of 'min' or 'max'|non-empty TensorList|to a single memory location|"
     r"source and destination dtypes match|does not support bool|Autograd not support|Expected more than 1 value|"
-    r"all elements of input should be between|step must be nonzero|dim must be a 2-tuple|without narrowing|`shifts` required|"
-    r"view size is not compatible"
+    r"all elements of input should be between|step must be nonzero|dim must be a 2-tuple|without narrowing|"
+    r"`shifts` required|view size is not compatible"
 )
 
 

@@ -9,20 +9,15 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import ops
 from ..node import Array
-from ..tensor import Operand, Tensor, as_array, changed, varargs
+from ..tensor import Operand, Tensor, changed, check_device, no_device, varargs
 from . import CPU, pointwise
 from .selection import as_filling, masked_fill
 
 
 def device(type: str = CPU, index: int | None = None) -> str:
     """The name of a device, of which there is one: "cpu"."""
-    if str(type).partition(":")[0] != CPU:
-        no_device(type)
+    check_device(type)
     return CPU
-
-
-def no_device(name: Any) -> NoReturn:
-    raise RuntimeError(f"device {str(name)!r} is not here, only 'cpu': arrays are NumPy's")
 
 
 def to(
@@ -41,8 +36,7 @@ def to(
             device = one
         elif not isinstance(one, bool):
             dtype = one
-    if device is not None and str(device).partition(":")[0] != CPU:
-        no_device(device)
+    check_device(device)
     wanted = input.dtype if dtype is None else np.dtype(dtype)
     return input.astype(wanted) if copy or wanted != input.dtype else input
 
@@ -105,25 +99,40 @@ def is_tensor(obj: object) -> bool:
 # --- new tensors in the dtype of this one
 
 
-def new_tensor(input: Tensor, data: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def new_tensor(
+    input: Tensor, data: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, *, device: Any = None
+) -> Tensor:
     """A tensor of other values."""
-    return Tensor(as_array(data).astype(input.dtype if dtype is None else dtype), requires_grad)
+    check_device(device)
+    values = np.asarray(data.data if isinstance(data, Tensor) else data)  # as exact as they are given
+    return Tensor(values.astype(input.dtype if dtype is None else dtype), requires_grad)
 
 
-def new_zeros(input: Tensor, *size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def new_zeros(
+    input: Tensor, *size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Zeros of another shape."""
-    return new_full(input, varargs(size), 0, dtype, requires_grad)
+    return new_full(input, varargs(size), 0, dtype, requires_grad, device=device)
 
 
-def new_ones(input: Tensor, *size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def new_ones(
+    input: Tensor, *size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Ones of another shape."""
-    return new_full(input, varargs(size), 1, dtype, requires_grad)
+    return new_full(input, varargs(size), 1, dtype, requires_grad, device=device)
 
 
 def new_full(
-    input: Tensor, size: Any, fill_value: float, dtype: DTypeLike | None = None, requires_grad: bool = False
+    input: Tensor,
+    size: Any,
+    fill_value: float,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    *,
+    device: Any = None,
 ) -> Tensor:
     """One number in another shape."""
+    check_device(device)
     return Tensor(np.full(size, fill_value, input.dtype if dtype is None else dtype), requires_grad)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from .. import ops
 from ..node import Array
 from ..ops import Primitive
+from ..ops.axes import common_shape
 from ..tensor import DEFAULT_DTYPE, Operand, Tensor, as_array, wrap
 
 
@@ -217,7 +218,7 @@ def erf(input: Tensor) -> Tensor:
 
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """log(exp(input) + exp(other)), without overflow."""
-    shape = np.broadcast_shapes(input.shape, other.shape)
+    shape = common_shape(input.shape, other.shape)
     both = ops.stack([input.broadcast_to(shape), other.broadcast_to(shape)])
     result: Tensor = ops.logsumexp(both, axis=0, keepdims=False)
     return result

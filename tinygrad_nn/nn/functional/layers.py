@@ -13,6 +13,7 @@ from ... import ops
 from ...generator import Rng, rng_or_default
 from ...node import Array
 from ...ops import conv2d, linear, max_pool2d
+from ...ops.axes import common_shape
 from ...tensor import Tensor, as_array
 from .activations import given
 
@@ -157,6 +158,9 @@ def _places(mode: str, n: int, before: int, after: int) -> Array:
     most = n - 1 if mode == "reflect" else n if mode == "circular" else math.inf if n else 0
     if max(before, after) > most:
         raise ValueError(f"mode {mode!r} pads an axis of length {n} by at most {most}, not by {(before, after)}")
+    left = np.arange(n)[max(-before, 0) : n - max(-after, 0)]
+    if mode == "circular":  # round what is left, as in PyTorch
+        return np.pad(left, (max(before, 0), max(after, 0)), "wrap")
     places = np.pad(np.arange(n), (max(before, 0), max(after, 0)), MODES[mode])  # type: ignore[call-overload]
     return np.asarray(places[max(-before, 0) : len(places) - max(-after, 0)])
 
@@ -190,7 +194,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along the axis `dim`, of shapes that broadcast."""
-    shape = np.broadcast_shapes(x1.shape, x2.shape)
+    shape = common_shape(x1.shape, x2.shape)
     parts: list[Any] = [ops.broadcast_to(x, shape=shape) for x in (x1, x2)]
     directions = [x / _at_least(_norm(x, 2, dim), eps) for x in parts]
     y: Tensor = ops.sum(directions[0] * directions[1], axis=dim, keepdims=False)
