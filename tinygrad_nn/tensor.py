@@ -651,7 +651,10 @@ class Tensor(TensorNames):
     def _place(self, find: Any, axis: Any, keepdims: bool, dim: int | None, keepdim: bool | None) -> Tensor:
         axis = axes.either(axis, dim)
         _, keepdims = axes.over((), None, keepdims, None, keepdim)
-        return wrap(np.asarray(find(None if axis is None else axes.counted(axis, self.shape), keepdims=keepdims)), None)
+        place = None if axis is None else axes.counted(axis, self.shape)
+        if not (self.data.size if place is None else (*self.shape, 1)[place]):
+            raise ValueError(f"of no elements there is none: a tensor of shape {self.shape}, along axis {place}")
+        return wrap(np.asarray(find(place, keepdims=keepdims)), None)
 
     def any(
         self, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool | None = None

@@ -256,6 +256,13 @@ def product(d: Draw, x: Any) -> str:
     return d.tensor(shape, (dtype_of(x),) if d.chance(0.93) else ())
 
 
+def added_product(d: Draw, x: Any) -> str:
+    n = x.shape[-1] if x.ndim else 2
+    factors = f"{d.tensor([d.between(1, 3), 2], (dtype_of(x),))}, {d.tensor([2, n], (dtype_of(x),))}"
+    number = d.scalar() if dtype_of(x) in FLOATS else str(d.between(-2, 2))
+    return factors + d.one("", f", beta={number}", f", alpha={number}")
+
+
 def new_dtype(d: Draw, x: Any) -> str:
     if d.chance(0.2):
         return d.tensor()
@@ -269,12 +276,7 @@ def a_shape(d: Draw, x: Any) -> str:
 
 
 BY_HAND: dict[str, Drawer] = {
-    "addmm": lambda d, x: (
-        f"{(a := d.tensor([d.between(1, 3), 2], (dtype_of(x),)))}, "
-        f"{d.tensor([2, x.shape[-1] if x.ndim else 2], (dtype_of(x),))}"
-        + d.one("", f", beta={d.scalar()}", f", alpha={d.scalar()}")
-        + a[:0]
-    ),
+    "addmm": lambda d, x: added_product(d, x),
     "bmm": lambda d, x: d.tensor([x.shape[0], x.shape[2], 2], (dtype_of(x),)) if x.ndim == 3 else None,
     "broadcast_to": larger_shape,
     "copy_": lambda d, x: d.operand(x, scalars=0),

@@ -69,7 +69,7 @@ def unary(d: Draw) -> Drawn:
 
 def in_place(d: Draw) -> Drawn:
     sign = d.one(*IN_PLACE)
-    x = d.existing(lambda t: t.dtype.is_floating_point or sign in ("&=", "|=", "+="))
+    x = d.existing(lambda t: (t.dtype.is_floating_point or sign in ("&=", "|=", "+=")) and 0 not in t.stride())
     if x is None:
         return None
     text = f"{x} {sign} {d.operand(d.data(x), scalars=0.4)}"
@@ -149,7 +149,7 @@ def getitem(d: Draw) -> Drawn:
 
 
 def setitem(d: Draw) -> Drawn:
-    x = d.existing()
+    x = d.existing(lambda t: 0 not in t.stride())
     if x is None:
         return None
     place = index(d, d.data(x))

@@ -16,6 +16,7 @@ import numpy as np
 from ..constants import ONE, ZERO
 from ..node import Array
 from ..tensor import Tensor
+from .axes import common_shape
 from .error_function import error_function
 from .primitive import Primitive, floats
 
@@ -198,6 +199,12 @@ def bounded(x: Any, low: Any = None, high: Any = None) -> Any:
     which no gradient goes.
     """
     value, lower, upper = (a.data if isinstance(a, Tensor) else a for a in (x, low, high))
+    common_shape(*(np.shape(a) for a in (value, lower, upper) if a is not None))
+    if value.dtype.kind == "f":  # a bound of integers, or a single one, changes no dtype
+        lower, upper = (
+            a.astype(value.dtype) if isinstance(a, np.ndarray) and (a.dtype.kind != "f" or not a.ndim) else a
+            for a in (lower, upper)
+        )
     inside, y = value == value, value
     if lower is not None:
         inside, y = inside & (value >= lower), np.maximum(y, lower)

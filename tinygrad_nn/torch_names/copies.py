@@ -141,13 +141,13 @@ def new_full(
 
 def add_(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
     """input + alpha · other, in place."""
-    input += pointwise.scaled(other, alpha)
+    input += pointwise.scaled(other, alpha, input)
     return input
 
 
 def sub_(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
     """input - alpha · other, in place."""
-    input -= pointwise.scaled(other, alpha)
+    input -= pointwise.scaled(other, alpha, input)
     return input
 
 
@@ -188,7 +188,7 @@ def zero_(input: Tensor) -> Tensor:
 def copy_(input: Tensor, src: Tensor | Array, non_blocking: bool = False) -> Tensor:
     """The elements of another tensor, which broadcasts, in place."""
     source = src if isinstance(src, Tensor) else Tensor(src)
-    return changed(input, lambda x: source.astype(x.dtype).broadcast_to(x.shape))
+    return changed(input, lambda x: ops.where(True, source.astype(x.dtype).broadcast_to(x.shape), x))
 
 
 class Cuda:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import ops
-from ..ops.axes import counted, either, over
+from ..ops.axes import common_shape, counted, either, over
 from ..tensor import Axis, Tensor, as_array, wrap
 from .shape import apart_from
 
@@ -105,6 +105,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Where |input - other| is at most atol + rtol · |other|."""
+    common_shape(input.shape, as_array(other).shape)
     return wrap(np.asarray(np.isclose(input.data, as_array(other), rtol, atol, equal_nan)), None)
 
 

@@ -39,7 +39,7 @@ def take_along_dim(input: Tensor, indices: Tensor | Array, dim: int | None = Non
     if places.ndim != input.ndim:
         raise ValueError(f"indices of shape {places.shape} have not as many axes as shape {input.shape}")
     if not input.ndim:
-        return gather(input, 0, places)
+        raise IndexError("take_along_dim is along an axis, and a tensor of shape () has none")
     lengths = input.shape[place], places.shape[place]
     places = np.where(places < 0, places + lengths[0], places)  # counted from the end, which gather does not take
     common = common_shape(*((*s[:place], 1, *s[place + 1 :]) for s in (input.shape, places.shape)))
@@ -155,4 +155,4 @@ def _indices(places: Array, n: int) -> Array:
 
 def _once(input: Tensor, places: Array) -> Tensor:
     """Of a tensor without axes, its element as often as index 0 is given."""
-    return input.reshape(-1)[_indices(places, input.data.size)]
+    return input.reshape(-1)[_indices(places, input.data.size).reshape(-1)].reshape(places.shape)

@@ -64,7 +64,12 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """
     if not min_val < max_val:
         raise ValueError(f"min_val must be less than max_val, not {min_val} and {max_val}")
-    return given(input, lambda x: ops.clip(x, low=min_val, high=max_val), inplace)
+
+    def bounded(x: Any) -> Any:
+        y = ops.clip(x, low=min_val, high=max_val)
+        return y if x.dtype.kind == "f" else y.astype(x.dtype)  # whole numbers stay so, as in PyTorch
+
+    return given(input, bounded, inplace)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:

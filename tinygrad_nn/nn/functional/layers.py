@@ -81,7 +81,11 @@ def embedding(
     rows = weight.shape[0]
     if indices.size and not 0 <= indices.item(indices.argmin()) <= indices.item(indices.argmax()) < rows:
         raise IndexError(f"rows are numbered from 0 to {rows - 1}, not {indices.min()} to {indices.max()}")
-    found = weight[indices]
+    found = (
+        weight[indices.reshape(-1)].reshape((*indices.shape, *weight.shape[1:]))
+        if not indices.ndim
+        else weight[indices]
+    )
     if padding_idx is None:
         return found
     if not -rows <= padding_idx < rows:
@@ -135,7 +139,7 @@ def pad(
     for axis, pair in enumerate(pairs):
         if pair != (0, 0):
             input = input[(slice(None),) * axis + (_places(mode, input.shape[axis], *pair),)]
-    return input
+    return input if any(pair != (0, 0) for pair in pairs) else input.astype(input.dtype)  # never the input itself
 
 
 MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}  # NumPy's names
