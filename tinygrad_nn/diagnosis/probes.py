@@ -43,8 +43,8 @@ def histogram(values: Array, bins: int = BINS) -> Histogram:
     start, width = low, high - low
     if width > 1e38:  # float32 has no room for twice of it
         flat, start, width = flat * 0.5, low * 0.5, high * 0.5 - low * 0.5
-    elif width < 1e-30:  # nor, here, for its inverse
-        flat, start, width = (flat - low) / width, 0.0, 1.0
+    elif width < 1e-30:  # nor, here, for its inverse, nor for an edge between its smallest numbers
+        flat, start, width = (flat.astype(np.float64) - low) / width, 0.0, 1.0
     scaled = flat - start
     scaled *= bins / width
     counts = np.bincount(scaled.astype(np.intp), minlength=bins + 1)
