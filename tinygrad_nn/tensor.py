@@ -284,6 +284,9 @@ class Tensor(TensorNames):
     def __floordiv__(self, other: Operand) -> Tensor:
         return self.floor_divide(other)
 
+    def __rfloordiv__(self, other: Operand) -> Tensor:
+        return type(self).floor_divide(other, self)
+
     def __rpow__(self, other: Operand) -> Tensor:
         return ops.pow(other, self)
 
