@@ -79,7 +79,7 @@ MODULES: dict[str, list[Row]] = {
     "Conv1d": [
         ("nn.Conv1d(4, 2, 3)", (SEQUENCES,), "F.conv1d(x, m.weight, m.bias)"),
         (
-            "nn.Conv1d(4, 4, 2, padding='same', groups=2)",
+            "nn.Conv1d(4, 4, 3, padding='same', groups=2)",
             (SEQUENCES,),
             "F.conv1d(x, m.weight, m.bias, 1, 'same', 1, 2)",
         ),
