@@ -68,6 +68,7 @@ DRAWING: dict[str, Callable[[dict[str, Any]], Any]] = {
     "orthogonal_": filled(init.orthogonal_),
     "initialiser by name": filled(init.INITIALISERS["auto"]),
     "Linear": lambda rng: weights(nn.Linear(3, 2, **rng)),
+    "Conv1d": lambda rng: weights(nn.Conv1d(1, 2, 2, **rng)),
     "Conv2d": lambda rng: weights(nn.Conv2d(1, 2, 2, **rng)),
     "Embedding": lambda rng: weights(nn.Embedding(3, 2, **rng)),
     "Dropout2d": lambda rng: nn.Dropout2d(**rng)(tn.ones(1, 20, 1, 1)).tolist(),

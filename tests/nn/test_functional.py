@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections.abc import Callable
@@ -38,6 +39,7 @@ INPUTS: dict[str, Array] = {
     "bias": normal(4),
     "images": normal(2, 4, 6, 5),
     "filters": normal(3, 4, 3, 2),
+    "lines": normal(3, 4, 2),
     "three": normal(3),
     "four": normal(4),
     "log_p": log_softmax(normal(6, 4)),
@@ -120,6 +122,10 @@ def cut(image: Array, size: tuple[int, int], stride: tuple[int, int]) -> Array:
     return cuts[:, :, :: stride[0], :: stride[1]]
 
 
+def lines_of(x: Array) -> Array:
+    return np.lib.stride_tricks.sliding_window_view(x, 2, 2)
+
+
 LOG = log_softmax(INPUTS["logits"])
 SPATIAL = log_softmax(INPUTS["spatial"], 1)
 SMOOTH = 0.9 * picked(LOG, CONSTANTS["classes"]) - 0.1 * LOG.mean(axis=1)
@@ -177,6 +183,24 @@ CALLS: dict[str, list[tuple[str, Callable[[], Array]]]] = {
     "linear": [
         ("F.linear(rows, matrix)", lambda: N.rows @ N.matrix.T),
         ("F.linear(rows, matrix, bias)", lambda: N.rows @ N.matrix.T + N.bias),
+    ],
+    "conv1d": [
+        ("F.conv1d(spatial, lines)", lambda: np.einsum("nclk,ock->nol", lines_of(N.spatial), N.lines)),
+        (
+            "F.conv1d(spatial, lines, three, 2, 1)",
+            lambda: (
+                np.einsum("nclk,ock->nol", lines_of(np.pad(N.spatial, ((0, 0), (0, 0), (1, 1))))[:, :, ::2], N.lines)
+                + N.three[:, None]
+            ),
+        ),
+    ],
+    "avg_pool2d": [
+        ("F.avg_pool2d(images, 2)", lambda: cut(N.images, (2, 2), (2, 2)).mean(axis=(-2, -1))),
+        ("F.avg_pool2d(images, (3, 2), 1)", lambda: cut(N.images, (3, 2), (1, 1)).mean(axis=(-2, -1))),
+        (
+            "F.avg_pool2d(images, 2, divisor_override=3)",
+            lambda: cut(N.images, (2, 2), (2, 2)).sum(axis=(-2, -1)) / 3,
+        ),
     ],
     "conv2d": [
         ("F.conv2d(images, filters)", lambda: np.einsum("nchwij,ocij->nohw", cut(N.images, (3, 2), (1, 1)), N.filters)),
@@ -475,6 +499,24 @@ def test_every_name_shared_with_pytorch_is_compared():
     torch = pytest.importorskip("torch", reason="compares with PyTorch")
     shared = {name for name in F.__all__ if hasattr(torch.nn.functional, name)}
     assert shared == set(F.__all__) == CALLS.keys()
+
+
+def test_arguments_have_pytorchs_names_and_order():
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    known = 0
+    for name in F.__all__:
+        try:
+            theirs = list(inspect.signature(getattr(torch.nn.functional, name)).parameters)
+        except ValueError:
+            continue  # it is built in
+        given = inspect.signature(getattr(F, name)).parameters
+        ours = [n for n, p in given.items() if p.kind is not p.KEYWORD_ONLY]
+        if theirs[:1] == ["args"]:
+            continue
+        known += 1
+        assert ours == theirs[: len(ours)], name
+        assert {*given} - {*theirs} <= {"rng"}, name
+    assert known > 25
 
 
 def test_names_that_are_not_there_say_what_to_write():

@@ -12,12 +12,73 @@ from numpy.typing import ArrayLike, DTypeLike
 from ... import ops
 from ...generator import Rng, rng_or_default
 from ...node import Array
-from ...ops import conv2d, linear, max_pool2d
+from ...ops.conv import Pair
 from ...tensor import Tensor, as_array
 from .activations import given
 
-__all__ = ["conv2d", "cosine_similarity", "dropout", "dropout2d", "embedding", "linear", "max_pool2d"]
-__all__ += ["normalize", "one_hot", "pad"]
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x weightᵀ + bias: x (..., inputs), weight (outputs, inputs), bias (outputs,). ValueError: they do not fit."""
+    y: Tensor = ops.linear(input, weight, bias)
+    return y
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Tensor:
+    """`conv2d` along one axis: see `ops.conv1d` for the shapes."""
+    y: Tensor = ops.conv1d(input, weight, bias, stride, padding, dilation, groups)
+    return y
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Cross-correlation of images with filters: see `ops.conv2d` for the shapes and options."""
+    y: Tensor = ops.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    return y
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor:
+    """The largest element of each window: see `ops.max_pool2d`. ValueError: `return_indices`, which is not there."""
+    if return_indices:
+        raise ValueError("max_pool2d gives the largest elements only: return_indices=True is not there")
+    y: Tensor = ops.max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode)
+    return y
+
+
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window: see `ops.avg_pool2d` for the options."""
+    y: Tensor = ops.avg_pool2d(input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return y
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: Rng = None) -> Tensor:
