@@ -8,7 +8,7 @@ Initialisers are in `nn.init`.
 
 from . import init
 from .activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from .convolution import Conv2d, MaxPool2d
+from .convolution import AvgPool2d, Conv1d, Conv2d, MaxPool2d
 from .layers import Dropout, Flatten, Identity, Linear, ModuleList, Residual, Sequential
 from .losses import (
     BCELoss,
@@ -29,9 +29,11 @@ __all__ = [
     "ACTIVATIONS",
     "ELU",
     "GELU",
+    "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "Conv1d",
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
