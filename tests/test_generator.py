@@ -171,6 +171,7 @@ def run(code: str) -> str:
     return done.stdout
 
 
+@pytest.mark.program
 def test_without_a_seed_every_process_draws_other_numbers():
     code = "import tinygrad_nn as tn; print(tn.rand(3).tolist())"
     assert run(code) != run(code)
@@ -178,6 +179,7 @@ def test_without_a_seed_every_process_draws_other_numbers():
     assert run(seeded) == run(seeded) == f"{tn.rand(3, rng=np.random.default_rng(1)).tolist()}\n"
 
 
+@pytest.mark.program
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.parametrize("seed", ["", "tn.manual_seed(0)"])
 def test_children_of_a_fork_draw_other_numbers_unless_there_is_a_seed(seed):
@@ -198,6 +200,7 @@ print(tn.rand(3).tolist())
     assert len(set(lines)) == (1 if seed else 3)
 
 
+@pytest.mark.program
 def test_importing_the_library_makes_no_generator():
     assert run("import sys, tinygrad_nn; print(tinygrad_nn.generator._of_the_process)") == "{}\n"
     assert generator._of_the_process

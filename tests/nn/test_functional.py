@@ -249,6 +249,10 @@ CALLS: dict[str, list[tuple[str, Callable[[], Array]]]] = {
         ),
         ("F.pad(images, (5, 1, 2, 6), 'circular')", lambda: np.pad(N.images, ((0, 0), (0, 0), (2, 6), (5, 1)), "wrap")),
         (
+            "F.pad(images, (-1, 1, -2, 1), 'circular')",
+            lambda: around(N.images[:, :, 2:, 1:], ((0, 1), (0, 1)), "wrap"),
+        ),
+        (
             "F.pad(images, (-1, 2, 1, -2), 'reflect')",
             lambda: around(N.images, ((1, 0), (0, 2)), "reflect")[:, :, :-2, 1:],
         ),
@@ -257,6 +261,8 @@ CALLS: dict[str, list[tuple[str, Callable[[], Array]]]] = {
         ("F.normalize(x)", lambda: N.x / np.sqrt((N.x**2).sum(axis=1, keepdims=True))),
         ("F.normalize(x, p=1.0, dim=-1)", lambda: N.x / abs(N.x).sum(axis=-1, keepdims=True)),
         ("F.normalize(x, 3.0, 0)", lambda: N.x / (abs(N.x) ** 3).sum(axis=0, keepdims=True) ** (1 / 3)),
+        ("F.normalize(x, -1.0)", lambda: N.x * (1 / abs(N.x)).sum(axis=1, keepdims=True)),
+        ("F.normalize(x, 0.0)", lambda: N.x / 3),
         ("F.normalize(x, math.inf)", lambda: N.x / abs(N.x).max(axis=1, keepdims=True)),
         ("F.normalize(x, eps=4.0)", lambda: N.x / np.maximum(np.sqrt((N.x**2).sum(axis=1, keepdims=True)), 4)),
         ("F.normalize(x * 0)", lambda: N.x * 0),
@@ -469,8 +475,8 @@ def test_its_gradients_by_finite_differences(name, call):
     # a row that is padding is meant to have no gradient
     cut_off = "padding_idx" in call or "table, -3" in call
     if not cut_off:
-        assert gradcheck(function, tensors)
-        assert gradgradcheck(function, tensors)
+        assert gradcheck(function, tensors, fast_mode=True)
+        assert gradgradcheck(function, tensors, fast_mode=True)
 
 
 @pytest.mark.parametrize(("name", "call", "formula"), ALL, ids=IDS)
@@ -605,7 +611,7 @@ def test_a_shortcut_behind_an_activation_in_place_sees_its_result():
 REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.softmax(tn.zeros(2, 3, 4)), ValueError, r"softmax of a tensor of shape \(2, 3, 4\) needs the axis"),
     (lambda: F.log_softmax(tn.zeros(2, 3, 4)), ValueError, "pass dim="),
-    (lambda: F.hardtanh(tn.zeros(2), 1.0, 1.0), ValueError, "min_val must be less than max_val"),
+    (lambda: F.hardtanh(tn.zeros(2), 1.0, 0.5), ValueError, "min_val must not be more than max_val"),
     (lambda: F.softplus(tn.zeros(2), 0), ValueError, "a beta other than 0"),
     (lambda: F.dropout(tn.zeros(2), 1.5), ValueError, "from 0 to 1, not 1.5"),
     (lambda: F.dropout2d(tn.zeros(2, 3)), ValueError, r"images .* not \(2, 3\)"),
@@ -626,7 +632,6 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.pad(tn.zeros(2, 0), (1, 0), "replicate"), ValueError, "by at most 0, not by"),
     (lambda: F.pad(tn.zeros(2, 3), (1, 0), "edge"), ValueError, "mode is one of"),  # type: ignore[arg-type]
     (lambda: F.pad(tn.zeros(2, 3), (1, 0), "reflect", 1.0), ValueError, "takes no value"),
-    (lambda: F.normalize(tn.zeros(2, 3), p=0), ValueError, "p must be more than 0"),
     (lambda: F.batch_norm(tn.zeros(2), None, None), ValueError, r"takes inputs \(batch, channels, ...\)"),
     (lambda: F.batch_norm(tn.zeros(2, 3), None, None), ValueError, "needs running_mean and running_var"),
     (lambda: F.batch_norm(tn.zeros(1, 3), None, None, training=True), ValueError, "2 elements a channel or more"),

@@ -69,6 +69,7 @@ MODULES: dict[str, list[Row]] = {
     ],
     "BatchNorm2d": [
         ("nn.BatchNorm2d(4)", (IMAGES,), BATCH),
+        ("nn.BatchNorm2d(4, bias=False)", (IMAGES,), "F.batch_norm(x, None, None, m.weight, training=True)"),
         ("nn.BatchNorm2d(4, momentum=None, affine=False)", (IMAGES,), "F.batch_norm(x, None, None, training=True)"),
         (
             "nn.BatchNorm2d(4, track_running_stats=False)",
@@ -115,6 +116,7 @@ MODULES: dict[str, list[Row]] = {
     "GELU": [("nn.GELU()", (ROWS,), "F.gelu(x)"), ("nn.GELU('tanh')", (ROWS,), "F.gelu(x, 'tanh')")],
     "GroupNorm": [
         ("nn.GroupNorm(2, 4)", (IMAGES,), "F.group_norm(x, 2, m.weight, m.bias)"),
+        ("nn.GroupNorm(2, 4, bias=False)", (SEQUENCES,), "F.group_norm(x, 2, m.weight)"),
         ("nn.GroupNorm(4, 4, eps=0.1, affine=False)", (SEQUENCES,), "F.group_norm(x, 4, eps=0.1)"),
     ],
     "Hardtanh": [("nn.Hardtanh(-0.5, 1.5)", (ROWS,), "F.hardtanh(x, -0.5, 1.5)")],

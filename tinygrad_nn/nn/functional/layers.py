@@ -92,13 +92,13 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: Rng = None
 ) -> Tensor:
-    """The same for whole channels of images (batch, channels, height, width) (Tompson et al. 2015).
+    """The same for whole channels: (batch, channels, height, width) or (batch, channels, length) (Tompson et al. 2015).
 
     ValueError: `p` is not in [0, 1], or the input has another number of axes.
     """
-    if input.ndim != 4:
+    if input.ndim not in (3, 4):
         raise ValueError(f"dropout2d takes images (batch, channels, height, width), not {input.shape}")
-    return _dropped(input, (*input.shape[:2], 1, 1), p, training, inplace, rng)
+    return _dropped(input, (*input.shape[:2], *(1 for _ in input.shape[2:])), p, training, inplace, rng)
 
 
 def _dropped(x: Tensor, shape: tuple[int, ...], p: float, training: bool, inplace: bool, rng: Rng) -> Tensor:
@@ -215,37 +215,23 @@ def _framed(x: Tensor, pairs: Sequence[tuple[int, int]], value: float) -> Tensor
 
 def _places(mode: str, n: int, before: int, after: int) -> Array:
     """Which elements of an axis of length n stand along the padded one."""
+    inside = np.arange(n)
+    if mode == "circular":  # what is taken away is not met again at the other end
+        inside, before, after = inside[max(-before, 0) : n - max(-after, 0)], max(before, 0), max(after, 0)
+        n = len(inside)
     most = n - 1 if mode == "reflect" else n if mode == "circular" else math.inf if n else 0
     if max(before, after) > most:
         raise ValueError(f"mode {mode!r} pads an axis of length {n} by at most {most}, not by {(before, after)}")
-    places = np.pad(np.arange(n), (max(before, 0), max(after, 0)), MODES[mode])  # type: ignore[call-overload]
+    places = np.pad(inside, (max(before, 0), max(after, 0)), MODES[mode])  # type: ignore[call-overload]
     return np.asarray(places[max(-before, 0) : len(places) - max(-after, 0)])
 
 
 # --- lengths and angles
 
 
-def _norm(x: Tensor, p: float, dim: int) -> Tensor:
-    """(Σ |x|^p)^(1/p) along an axis that stays, with length 1; where it is 0, so is its gradient."""
-    y: Tensor
-    if p == 2:
-        y = ops.norm(x, axis=dim, keepdims=True)
-    elif p == math.inf:
-        y = ops.max(ops.abs(x), axis=dim, keepdims=True)
-    elif p == 1:
-        y = ops.sum(ops.abs(x), axis=dim, keepdims=True)
-    elif p > 0:
-        power = ops.sum(ops.abs(x) ** p, axis=dim, keepdims=True)
-        zero = (power.data == 0).astype(x.dtype)
-        y = (power + zero) ** (1 / p) - zero
-    else:
-        raise ValueError(f"p must be more than 0, not {p}")
-    return y
-
-
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """x / max(‖x‖, eps), the p-norm taken along the axis `dim`. ValueError: `p` is not positive."""
-    divisor: Tensor = ops.clip(_norm(input, p, dim), low=eps, high=None)
+    """x / max(‖x‖, eps), the p-norm taken along the axis `dim`; see `ops.norm`."""
+    divisor: Tensor = ops.clip(ops.norm(input, p, axis=dim, keepdims=True), low=eps, high=None)
     return input / divisor
 
 
@@ -253,7 +239,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along the axis `dim`, of shapes that broadcast."""
     shape = np.broadcast_shapes(x1.shape, x2.shape)
     parts: list[Any] = [ops.broadcast_to(x, shape=shape) for x in (x1, x2)]
-    directions = [x / _at_least(_norm(x, 2, dim), eps) for x in parts]
+    directions = [x / _at_least(ops.norm(x, axis=dim, keepdims=True), eps) for x in parts]
     y: Tensor = ops.sum(directions[0] * directions[1], axis=dim, keepdims=False)
     return y
 
