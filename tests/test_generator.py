@@ -68,6 +68,7 @@ DRAWING: dict[str, Callable[[dict[str, Any]], Any]] = {
     "orthogonal_": filled(init.orthogonal_),
     "initialiser by name": filled(init.INITIALISERS["auto"]),
     "Linear": lambda rng: weights(nn.Linear(3, 2, **rng)),
+    "Conv1d": lambda rng: weights(nn.Conv1d(1, 2, 2, **rng)),
     "Conv2d": lambda rng: weights(nn.Conv2d(1, 2, 2, **rng)),
     "Embedding": lambda rng: weights(nn.Embedding(3, 2, **rng)),
     "Dropout2d": lambda rng: nn.Dropout2d(**rng)(tn.ones(1, 20, 1, 1)).tolist(),
@@ -170,6 +171,7 @@ def run(code: str) -> str:
     return done.stdout
 
 
+@pytest.mark.program
 def test_without_a_seed_every_process_draws_other_numbers():
     code = "import tinygrad_nn as tn; print(tn.rand(3).tolist())"
     assert run(code) != run(code)
@@ -177,6 +179,7 @@ def test_without_a_seed_every_process_draws_other_numbers():
     assert run(seeded) == run(seeded) == f"{tn.rand(3, rng=np.random.default_rng(1)).tolist()}\n"
 
 
+@pytest.mark.program
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.parametrize("seed", ["", "tn.manual_seed(0)"])
 def test_children_of_a_fork_draw_other_numbers_unless_there_is_a_seed(seed):
@@ -197,6 +200,7 @@ print(tn.rand(3).tolist())
     assert len(set(lines)) == (1 if seed else 3)
 
 
+@pytest.mark.program
 def test_importing_the_library_makes_no_generator():
     assert run("import sys, tinygrad_nn; print(tinygrad_nn.generator._of_the_process)") == "{}\n"
     assert generator._of_the_process

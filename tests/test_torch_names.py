@@ -97,6 +97,8 @@ x.divide(2) = x / 2
 x.true_divide(2) = x / 2
 x.floor_divide(0.3) = x // 0.3
 x // 0.3 = x // 0.3
+1 // (x + 0.1) = 1 // (x + 0.1)
+x % [0.3, 0.4, 0.7] = x % [0.3, 0.4, 0.7]
 x.remainder(-0.3) = np.remainder(x, -0.3)
 x % 0.3 = x % 0.3
 1 % (x + 0.1) = 1 % (x + 0.1)
@@ -180,6 +182,8 @@ torch.is_tensor(x) = True
 torch.is_tensor(x.data) = False
 torch.device("cpu:0") = "cpu"
 torch.cuda.is_available() = False
+torch.cuda.device_count() = 0
+torch.cuda.manual_seed_all(0) = None
 torch.clone(input=x) = x
 torch.pow(2, x) = 2.0**x
 torch.remainder(2, x * 1.1) = np.remainder(2, x * 1.1)

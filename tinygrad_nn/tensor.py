@@ -740,7 +740,7 @@ class Tensor(TensorNames):
         return ops.astype(self, dtype=dtype)
 
     def __getitem__(self, index: Any) -> Tensor:
-        first, rest = _steps(_index(index))
+        first, rest = _steps(_index(index), self.data.ndim)
         part: Tensor = ops.getitem(self, index=first)
         return part if rest is None else ops.getitem(part, index=rest)
 
@@ -802,7 +802,7 @@ class Tensor(TensorNames):
             raise RuntimeError(
                 "the value requires gradients, which an assignment would lose: use where(), concatenate() or stack()"
             )
-        first, rest = _steps(_index(index))
+        first, rest = _steps(_index(index), self.data.ndim)
         data, new = self._writable(), _data(value)
         if self.dtype.kind in "iu" and not np.all(np.isfinite(new)):
             raise ValueError(f"{self.dtype} holds neither NaN nor infinity")
@@ -1006,32 +1006,38 @@ def _part(index: Any) -> Index:
     return index
 
 
-def _steps(index: Index | tuple[Index, ...]) -> tuple[Any, Any]:
-    """An index in one step, or in two: single places beside arrays are taken first, as PyTorch takes them.
+def _steps(index: Index | tuple[Index, ...], axes: int) -> tuple[Any, Any]:
+    """An index of so many axes in one step, or in two: single places beside arrays are taken first, as in PyTorch.
 
     NumPy takes `x[0, :, array]` at once, and puts the array's axes in front of all others.
     """
-    parts = index if isinstance(index, tuple) else (index,)
-    arrays = [i for i, part in enumerate(parts) if isinstance(part, np.ndarray)]
-    places = [i for i, part in enumerate(parts) if isinstance(part, int) and not isinstance(part, bool)]
-    if not arrays or not places or any(not parts[i].ndim for i in arrays):  # type: ignore[union-attr]
+    if not isinstance(index, tuple) or not any(isinstance(part, np.ndarray) for part in index):
         return index, None
-    together = sorted(arrays + places)
-    if together[-1] - together[0] == len(together) - 1:
-        return index, None  # side by side, where both mean the same
+    if any(isinstance(part, np.ndarray | bool) and not np.ndim(part) for part in index):
+        return index, None  # True and False make an axis
+    if sum(map(_axes_of, index)) == axes:  # dots that stand for no axes do not stand between arrays
+        index = tuple(part for part in index if part is not Ellipsis)
+    picked = [i for i, part in enumerate(index) if isinstance(part, np.ndarray | int)]
+    if picked[-1] - picked[0] == len(picked) - 1 or all(isinstance(index[i], np.ndarray) for i in picked):
+        return index, None  # side by side, or no single place among them: both mean the same
     first: list[Any] = []
     rest: list[Any] = []
-    for part in parts:
+    for part in index:
         if isinstance(part, np.ndarray):
-            first += [slice(None)] * (part.ndim if part.dtype.kind == "b" else 1)
+            first += [slice(None)] * _axes_of(part)
             rest.append(part)
         else:
             first.append(part)
-            if part is Ellipsis:
-                rest.append(part)
-            elif not isinstance(part, int):
-                rest.append(slice(None))
+            if not isinstance(part, int):
+                rest.append(part if part is Ellipsis else slice(None))
     return tuple(first), tuple(rest)
+
+
+def _axes_of(part: Index) -> int:
+    """How many axes a part of an index is about."""
+    if isinstance(part, np.ndarray) and part.dtype.kind == "b":
+        return part.ndim
+    return 0 if part is None or part is Ellipsis else 1
 
 
 # The one circle among the files: Tensor's operators are the primitives of `ops`, whose results are

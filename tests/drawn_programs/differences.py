@@ -177,6 +177,11 @@ def view_of_a_leaf(run: Run, line: Line, message: str) -> Any:
     return "a view of a leaf Variable" in message and (asked or empty or gradients)
 
 
+@meant("a view that was taken before a tensor asked for gradients has none")
+def view_before_gradients(run: Run, line: Line, message: str) -> Any:
+    return "requires_grad False, not True" in message and any(earlier.name == "requires_grad_" for earlier in run.lines)
+
+
 @meant("a view of a tensor that gets a graph by a change in place has its numbers, and no graph: docs/library.md")
 def view_without_graph(run: Run, line: Line, message: str) -> Any:
     return line.writes and re.match(r"v\d+,? .*has requires_grad False, not True", message)

@@ -148,7 +148,7 @@ def made(arguments: Callable[[Draw], str]) -> Callable[[str], Drawing]:
     def drawing(name: str) -> Drawing:
         def line(d: Draw) -> Drawn:
             target = d.variable()
-            dtype = d.one("", "", f", dtype=L.{d.one(*DTYPES)}")
+            dtype = d.one("", "", f", dtype=L.{d.one(*(FLOATS if name == 'linspace' else DTYPES))}")
             return Line(f"{target} = L.{name}({arguments(d)}{dtype})", name=name, targets=(target,))
 
         return line

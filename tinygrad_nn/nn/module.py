@@ -23,7 +23,6 @@ ForwardHook: TypeAlias = Callable[[Any, tuple[Any, ...], Any], Any]
 ForwardPreHook: TypeAlias = Callable[[Any, tuple[Any, ...]], Any]
 
 NONE: Mapping[Any, Any] = MappingProxyType({})
-DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 class Parameter(Tensor):
@@ -305,20 +304,23 @@ class Module:
             else:
                 zero_gradient(parameter)
 
-    def to(self, *args: Any, dtype: DTypeLike | None = None, device: Any = None) -> Self:
+    def to(self, *what: Any, dtype: DTypeLike | None = None, device: Any = None, non_blocking: bool = False) -> Self:
         """Cast all floating-point parameters and buffers, with their gradients, to a dtype, or to that of a tensor.
 
-        They stay the same objects. A device may be named: it is "cpu". Make optimisers afterwards. TypeError: the
-        dtype is not a floating-point one. ValueError: another device.
+        They stay the same objects; optimisers are to be made afterwards. A device may be named: it is "cpu". TypeError:
+        the dtype is not a floating-point one. RuntimeError: another device.
         """
-        for given in (*args, device, dtype):
-            if isinstance(given, Tensor):
-                dtype = given.dtype
-            elif isinstance(given, str) and given.partition(":")[0] in DEVICES:
-                if given.partition(":")[0] != "cpu":
-                    raise ValueError(f"there is no device {given!r} here: everything runs on the CPU")
-            elif given is not None and not isinstance(given, bool):  # a bool is PyTorch's non_blocking
-                dtype = given
+        from ..torch_names.copies import device as known
+
+        for one in what:
+            if isinstance(one, Tensor):
+                dtype = one.dtype
+            elif isinstance(one, str):
+                device = one
+            elif not isinstance(one, bool):
+                dtype = one
+        if device is not None:
+            known(device)
         if dtype is not None:
             self._cast(np.dtype(dtype))
         return self
@@ -351,7 +353,7 @@ class Module:
         return self
 
     def cuda(self, device: Any = None) -> Self:
-        """ValueError: there is only the CPU."""
+        """RuntimeError: there is only the CPU."""
         return self.to("cuda" if device is None else f"cuda:{device}")
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:

@@ -35,6 +35,7 @@ class _BatchNorm(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        bias: bool = True,
         dtype: DTypeLike = np.float32,
     ) -> None:
         self.num_features = num_features
@@ -43,7 +44,7 @@ class _BatchNorm(Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         self.weight = Parameter(np.ones(num_features, dtype)) if affine else None
-        self.bias = Parameter(np.zeros(num_features, dtype)) if affine else None
+        self.bias = Parameter(np.zeros(num_features, dtype)) if affine and bias else None
         tracked = track_running_stats
         self.register_buffer("running_mean", Tensor(np.zeros(num_features, dtype)) if tracked else None)
         self.register_buffer("running_var", Tensor(np.ones(num_features, dtype)) if tracked else None)
@@ -74,7 +75,7 @@ class BatchNorm1d(_BatchNorm):
     momentum None they are the means over all batches so far, which `num_batches_tracked` counts. In evaluation the
     running ones are used, and for a training batch of one element a channel as well, which has no spread (PyTorch
     refuses it). Without `track_running_stats` the batch's own are used always; without `affine` there is no weight and
-    no bias. ValueError for another shape.
+    no bias, without `bias` no bias. ValueError for another shape.
     """
 
     ndims = (2, 3)
@@ -136,6 +137,7 @@ class GroupNorm(Module):
         eps: float = 1e-5,
         affine: bool = True,
         *,
+        bias: bool = True,
         dtype: DTypeLike = np.float32,
     ) -> None:
         if num_groups < 1 or num_channels % num_groups:
@@ -145,7 +147,7 @@ class GroupNorm(Module):
         self.eps = eps
         self.affine = affine
         self.weight = Parameter(np.ones(num_channels, dtype)) if affine else None
-        self.bias = Parameter(np.zeros(num_channels, dtype)) if affine else None
+        self.bias = Parameter(np.zeros(num_channels, dtype)) if affine and bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim < 2 or x.shape[1] != self.num_channels:

@@ -431,7 +431,7 @@ def avg_pool2d(
 
 
 def _pair(n: Any, least: int = 1) -> tuple[int, int]:
-    pair = (n, n) if isinstance(n, int | np.integer) else tuple(n) if np.ndim(n) == 1 else (n,)
+    pair = (n, n) if isinstance(n, int | np.integer) else tuple(n) if isinstance(n, Sequence | np.ndarray) else (n,)
     if len(pair) != 2 or not all(isinstance(k, int | np.integer) and k >= least for k in pair):
         raise ValueError(f"sizes, strides and the like are a number or a pair from {least} up, not {n!r}")
     return int(pair[0]), int(pair[1])

@@ -201,3 +201,9 @@ class Cuda:
     @staticmethod
     def device_count() -> int:
         return 0
+
+    @staticmethod
+    def manual_seed(seed: int) -> None:
+        """Nothing: `tinygrad_nn.manual_seed` is what seeds the generator that is here."""
+
+    manual_seed_all = manual_seed

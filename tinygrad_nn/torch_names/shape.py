@@ -167,7 +167,7 @@ def roll(input: Tensor, shifts: Dims, dims: Dims | None = None) -> Tensor:
         raise ValueError(f"roll takes a shift for each axis, not {shifts} along {dims}")
     rolled = input
     for step, axis in zip(steps, axes, strict=True):
-        if input.data.size:
+        if input.ndim and input.data.size:
             head = input.shape[axis] - step % input.shape[axis]
             parts = (narrow(rolled, axis, head, input.shape[axis] - head), narrow(rolled, axis, 0, head))
             rolled = ops.concatenate(parts, axis)

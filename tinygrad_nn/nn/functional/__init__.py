@@ -28,6 +28,8 @@ from .activations import (
     tanh,
 )
 from .layers import (
+    avg_pool2d,
+    conv1d,
     conv2d,
     cosine_similarity,
     dropout,
@@ -53,9 +55,11 @@ from .losses import (
 from .normalization import batch_norm, group_norm, layer_norm
 
 __all__ = [
+    "avg_pool2d",
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "conv1d",
     "conv2d",
     "cosine_similarity",
     "cross_entropy",

@@ -60,10 +60,10 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x bounded by `min_val` and `max_val`; exactly on a bound the gradient is 1 (PyTorch: 0).
 
-    ValueError: `min_val` is not less than `max_val`.
+    ValueError: `min_val` is more than `max_val`.
     """
-    if not min_val < max_val:
-        raise ValueError(f"min_val must be less than max_val, not {min_val} and {max_val}")
+    if not min_val <= max_val:
+        raise ValueError(f"min_val must not be more than max_val, not {min_val} and {max_val}")
 
     def bounded(x: Any) -> Any:
         y = ops.clip(x, low=min_val, high=max_val)

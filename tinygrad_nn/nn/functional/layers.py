@@ -12,13 +12,74 @@ from numpy.typing import ArrayLike, DTypeLike
 from ... import ops
 from ...generator import Rng, rng_or_default
 from ...node import Array
-from ...ops import conv2d, linear, max_pool2d
 from ...ops.axes import common_shape
+from ...ops.conv import Pair
 from ...tensor import Tensor, as_array
 from .activations import given
 
-__all__ = ["conv2d", "cosine_similarity", "dropout", "dropout2d", "embedding", "linear", "max_pool2d"]
-__all__ += ["normalize", "one_hot", "pad"]
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x weightᵀ + bias: x (..., inputs), weight (outputs, inputs), bias (outputs,). ValueError: they do not fit."""
+    y: Tensor = ops.linear(input, weight, bias)
+    return y
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Tensor:
+    """`conv2d` along one axis: see `ops.conv1d` for the shapes."""
+    y: Tensor = ops.conv1d(input, weight, bias, stride, padding, dilation, groups)
+    return y
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Cross-correlation of images with filters: see `ops.conv2d` for the shapes and options."""
+    y: Tensor = ops.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    return y
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor:
+    """The largest element of each window: see `ops.max_pool2d`. ValueError: `return_indices`, which is not there."""
+    if return_indices:
+        raise ValueError("max_pool2d gives the largest elements only: return_indices=True is not there")
+    y: Tensor = ops.max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode)
+    return y
+
+
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window: see `ops.avg_pool2d` for the options."""
+    y: Tensor = ops.avg_pool2d(input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return y
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: Rng = None) -> Tensor:
@@ -32,13 +93,13 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: Rng = None
 ) -> Tensor:
-    """The same for whole channels of images (batch, channels, height, width) (Tompson et al. 2015).
+    """The same for whole channels: (batch, channels, height, width) or (batch, channels, length) (Tompson et al. 2015).
 
     ValueError: `p` is not in [0, 1], or the input has another number of axes.
     """
-    if input.ndim != 4:
+    if input.ndim not in (3, 4):
         raise ValueError(f"dropout2d takes images (batch, channels, height, width), not {input.shape}")
-    return _dropped(input, (*input.shape[:2], 1, 1), p, training, inplace, rng)
+    return _dropped(input, (*input.shape[:2], *(1 for _ in input.shape[2:])), p, training, inplace, rng)
 
 
 def _dropped(x: Tensor, shape: tuple[int, ...], p: float, training: bool, inplace: bool, rng: Rng) -> Tensor:
@@ -159,40 +220,23 @@ def _framed(x: Tensor, pairs: Sequence[tuple[int, int]], value: float) -> Tensor
 
 def _places(mode: str, n: int, before: int, after: int) -> Array:
     """Which elements of an axis of length n stand along the padded one."""
+    inside = np.arange(n)
+    if mode == "circular":  # what is taken away is not met again at the other end
+        inside, before, after = inside[max(-before, 0) : n - max(-after, 0)], max(before, 0), max(after, 0)
+        n = len(inside)
     most = n - 1 if mode == "reflect" else n if mode == "circular" else math.inf if n else 0
     if max(before, after) > most:
         raise ValueError(f"mode {mode!r} pads an axis of length {n} by at most {most}, not by {(before, after)}")
-    left = np.arange(n)[max(-before, 0) : n - max(-after, 0)]
-    if mode == "circular":  # round what is left, as in PyTorch
-        return np.pad(left, (max(before, 0), max(after, 0)), "wrap")
-    places = np.pad(np.arange(n), (max(before, 0), max(after, 0)), MODES[mode])  # type: ignore[call-overload]
+    places = np.pad(inside, (max(before, 0), max(after, 0)), MODES[mode])  # type: ignore[call-overload]
     return np.asarray(places[max(-before, 0) : len(places) - max(-after, 0)])
 
 
 # --- lengths and angles
 
 
-def _norm(x: Tensor, p: float, dim: int) -> Tensor:
-    """(Σ |x|^p)^(1/p) along an axis that stays, with length 1; where it is 0, so is its gradient."""
-    y: Tensor
-    if p == 2:
-        y = ops.norm(x, axis=dim, keepdims=True)
-    elif p == math.inf:
-        y = ops.max(ops.abs(x), axis=dim, keepdims=True)
-    elif p == 1:
-        y = ops.sum(ops.abs(x), axis=dim, keepdims=True)
-    elif p > 0:
-        power = ops.sum(ops.abs(x) ** p, axis=dim, keepdims=True)
-        zero = (power.data == 0).astype(x.dtype)
-        y = (power + zero) ** (1 / p) - zero
-    else:
-        raise ValueError(f"p must be more than 0, not {p}")
-    return y
-
-
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """x / max(‖x‖, eps), the p-norm taken along the axis `dim`. ValueError: `p` is not positive."""
-    divisor: Tensor = ops.clip(_norm(input, p, dim), low=eps, high=None)
+    """x / max(‖x‖, eps), the p-norm taken along the axis `dim`; see `ops.norm`."""
+    divisor: Tensor = ops.clip(ops.norm(input, p, axis=dim, keepdims=True), low=eps, high=None)
     return input / divisor
 
 
@@ -200,7 +244,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along the axis `dim`, of shapes that broadcast."""
     shape = common_shape(x1.shape, x2.shape)
     parts: list[Any] = [ops.broadcast_to(x, shape=shape) for x in (x1, x2)]
-    directions = [x / _at_least(_norm(x, 2, dim), eps) for x in parts]
+    directions = [x / _at_least(ops.norm(x, axis=dim, keepdims=True), eps) for x in parts]
     y: Tensor = ops.sum(directions[0] * directions[1], axis=dim, keepdims=False)
     return y
 
