@@ -236,3 +236,20 @@ def test_as_pytorch_makes_them(name):
         assert ours.shape == tuple(theirs.shape), call
         if name not in RANDOM:
             np.testing.assert_allclose(ours.data, theirs.numpy(), rtol=1e-6 if ours.dtype == np.float32 else 1e-12)
+
+
+DEVICES = [
+    "tensor([1.0])", "as_tensor([1.0])", "zeros(2)", "zeros_like(x)", "ones(2)", "ones_like(x)", "empty(2)",
+    "empty_like(x)", "full((2,), 1)", "full_like(x, 1)", "eye(2)", "arange(3)", "linspace(0, 1, 3)", "rand(2)",
+    "rand_like(x)", "randn(2)", "randn_like(x)", "normal(0, 1, (2,))", "randint(3, (2,))", "randperm(3)",
+    "tensor([1.0]).new_zeros(2)", "tensor([1.0]).new_ones(2)", "tensor([1.0]).new_full((2,), 1)",
+    "tensor([1.0]).new_tensor([1.0])",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", DEVICES)
+def test_a_device_is_the_cpu(call):
+    scope = {**vars(tn), "x": tn.ones(2)}
+    assert eval(call[:-1] + ', device="cpu")', scope).shape == eval(call, scope).shape
+    with pytest.raises(RuntimeError, match="device 'cuda' is not here, only 'cpu'"):
+        eval(call[:-1] + ', device="cuda")', scope)

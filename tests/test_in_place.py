@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -168,7 +170,107 @@ OPERATORS = {
     "-=": (lambda t, u: t.__isub__(u), lambda t, u: t - u),
     "*=": (lambda t, u: t.__imul__(u), lambda t, u: t * u),
     "/=": (lambda t, u: t.__itruediv__(u), lambda t, u: t / u),
+    "**=": (lambda t, u: t.__ipow__(u), lambda t, u: t**u),
+    "%=": (lambda t, u: t.__imod__(u), lambda t, u: t % u),
+    "//=": (lambda t, u: t.__ifloordiv__(u), lambda t, u: t // u),
 }
+
+
+def test_every_operator_that_writes_is_one_of_these():
+    """Python makes `t op= u` out of `t op u` where the method is missing, and binds the name to another tensor."""
+    writing = {name for name in dir(operator) if name.startswith("__i") and hasattr(Tensor, "__" + name[3:])}
+    writing -= {"__index__", "__inv__", "__invert__", "__iconcat__", "__imatmul__"}  # PyTorch has no @= either
+    assert {name for name in writing if not hasattr(Tensor, name)} == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "values"),
+    [
+        (lambda t: t.__iand__(Tensor([True, False, True])), [True, False, False]),
+        (lambda t: t.__ior__(Tensor([True, False, True])), [True, True, True]),
+        (lambda t: t.__ixor__(True), [False, False, True]),
+        (lambda t: t.fill_(True), [True, True, True]),
+    ],
+)
+def test_logic_in_place_writes_where_it_stands(change, values):
+    t = Tensor(np.array([True, True, False]))
+    memory = t.data
+    assert change(t) is t
+    assert t.data is memory
+    assert t.tolist() == values
+
+
+NAMED = {
+    "clamp_": (lambda t: t.clamp_(1.5, 4.0), lambda t: t.clamp(1.5, 4.0)),
+    "masked_fill_": (
+        lambda t: t.masked_fill_(Tensor([True, False]), 7.0),
+        lambda t: t.masked_fill(Tensor([True, False]), 7.0),
+    ),
+    "fill_": (lambda t: t.fill_(2.0), lambda t: t * 0 + 2),
+    "zero_": (lambda t: t.zero_(), lambda t: t * 0),
+    "copy_": (lambda t: t.copy_(Tensor([8.0, 9.0])), lambda t: t * 0 + Tensor([8.0, 9.0])),
+    "div_, rounded": (lambda t: t.div_(2.0, rounding_mode="floor"), lambda t: t.div(2.0, rounding_mode="floor")),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("made", [False, True])
+def test_a_method_in_place_keeps_the_memory_and_the_graph_goes_on(name, made):
+    in_place, usual = NAMED[name]
+    x = leaf(1.0, 2.0)
+    t, start = (x.exp(), x.exp()) if made else (Tensor(np.array([5.0, 6.0])), Tensor(np.array([5.0, 6.0])))
+    memory, wanted = t.data, usual(start)
+    assert in_place(t) is t
+    assert t.data is memory
+    np.testing.assert_allclose(t.data, wanted.data)
+    assert t.requires_grad is made
+    if made:
+        for g, h in zip(grad((t * t).sum(), [x]), grad((wanted * wanted).sum(), [x]), strict=True):
+            np.testing.assert_allclose(g.data, h.data)
+    with pytest.raises(RuntimeError, match="requires gradients cannot be changed in place"):
+        in_place(x)
+    with no_grad():
+        in_place(x)
+    np.testing.assert_allclose(x.data, usual(Tensor(np.array([1.0, 2.0]))).data)
+
+
+def test_a_view_does_not_get_a_graph_that_what_it_looks_into_would_not_see():
+    x, whole = leaf(1.0, 2.0), Tensor(np.ones((2, 2)))
+    row = whole[0]
+    with pytest.raises(RuntimeError, match="may share its memory with another one"):
+        row += x
+    assert whole.tolist() == [[1, 1], [1, 1]]
+    alone = Tensor(np.ones((2, 2))).reshape(4)[:2]  # nobody else has that memory
+    alone += x
+    assert alone.requires_grad
+
+
+def test_a_leaf_that_stopped_asking_gets_no_gradient():
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    y = (x * w).sum()
+    x.requires_grad_(False)
+    y.backward()
+    assert x.grad is None
+    assert w.grad.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.__iadd__(Tensor(np.ones((3, 2)))), r"add of \(2,\) and \(3, 2\)"),
+        (lambda t: t.__ipow__(Tensor(np.ones((3, 2)))), r"a result of shape \(3, 2\)"),
+        (lambda t: t.__setitem__(0, [1.0, 2.0]), r"a value of shape \(2,\) in a part of a tensor of shape \(2,\)"),
+        (lambda t: t.long().__ipow__(0.5), "float32 does not fit into this tensor of shape .* and int64"),
+        (lambda t: t.long().__iadd__(0.5), "add of"),
+        (lambda t: t.long().__setitem__(0, float("nan")), "int64 holds neither NaN nor infinity"),
+        (lambda t: t.long().__setitem__(0, Tensor([np.inf])), "int64 holds neither NaN nor infinity"),
+    ],
+)
+def test_what_does_not_fit_in_place_is_named(change, words):
+    t = Tensor(np.array([5.0, 6.0]))
+    with pytest.raises((TypeError, ValueError), match=words):
+        change(t)
+    assert t.tolist() == [5, 6]
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import weakref
 
 import numpy as np
@@ -110,6 +111,34 @@ def test_comparisons_and_logic_are_boolean_and_outside_the_graph():
     assert x.argmin().item() == 0
     assert hash(x) == hash(x)
     assert {x: 1}[x] == 1
+
+
+@pytest.mark.parametrize("sign", ["==", "!=", "<", "<=", ">", ">=", "&", "|", "^"])
+def test_what_cannot_be_compared_is_named(sign):
+    x, y = Tensor(np.ones((2, 3), int)), Tensor(np.ones(2, int))
+    with pytest.raises(ValueError, match=rf"{re.escape(sign)} of \(2, 3\) and \(2,\)"):
+        eval(f"x {sign} y", {"x": x, "y": y})
+    if sign in "&|^":
+        for number in (0.5, Tensor([0.5])):
+            with pytest.raises(TypeError, match=rf"{re.escape(sign)} is for booleans and whole numbers"):
+                eval(f"x {sign} y", {"x": x, "y": number})
+        assert eval(f"1 {sign} x", {"x": x}).tolist() == eval(f"x {sign} 1", {"x": x}).tolist()
+
+
+def test_not_is_for_booleans_and_whole_numbers():
+    assert (~Tensor([True, False])).tolist() == [False, True]
+    with pytest.raises(TypeError, match="compare first"):
+        ~Tensor([1.0])
+
+
+def test_a_number_is_in_a_tensor_where_an_element_equals_it():
+    assert 2 in Tensor([[1, 2], [3, 4]])
+    assert 5 not in Tensor([[1, 2], [3, 4]])
+    assert 1.0 in Tensor(1.0)
+
+
+def test_a_number_divided_by_a_tensor_is_rounded_down():
+    assert (7 // Tensor([2.0, -2.0])).tolist() == [3, -4]
 
 
 def test_only_floating_point_asks_for_gradients():

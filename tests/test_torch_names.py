@@ -417,3 +417,94 @@ def test_hyperbolic_functions_overflow_no_sooner_than_they_must() -> None:
     x = np.array([-89.0, -1e-4, 0.0, 1e-4, 89.0], np.float32)
     np.testing.assert_allclose(Tensor(x).sinh().data, np.sinh(x), rtol=1e-5)
     np.testing.assert_allclose(Tensor(x).cosh().data, np.cosh(x), rtol=1e-5)
+
+
+# --- memory: what is a copy in PyTorch is one here, whatever little there is to do
+
+ALIKE: dict[str, str] = {
+    "cumsum along an axis of one": "x.reshape(2, 3, 1).cumsum(2)",
+    "cumprod along an axis of one": "x.reshape(2, 3, 1).cumprod(2)",
+    "cumsum of a number": "z.cumsum(0)",
+    "flip": "x.flip(0)",
+    "flip along no axis": "x.flip(())",
+    "roll by nothing": "x.roll((), ())",
+    "repeat once": "x.repeat(1, 1)",
+    "tile once": "x.tile(1)",
+    "prod along an axis of one": "x.reshape(2, 3, 1).prod(2)",
+    "prod of a number": "z.prod()",
+    "sort of a number": "z.sort().values",
+    "topk of a number": "z.topk(1).values",
+    "max of a number": "z.max(0).values",
+    "gather of a number": "z.gather(0, torch.tensor(0))",
+    "index_select of a number": "z.index_select(0, torch.tensor([0]))",
+    "diag": "m.diag()",
+    "pad by nothing": "torch.nn.functional.pad(x, (0, 0, 0, 0))",
+    "embedding of one": "torch.nn.functional.embedding(torch.tensor(1), x)",
+}
+
+
+def in_numpy() -> dict[str, Any]:
+    """`tinygrad_nn` as `torch`, with some tensors."""
+    return {
+        "torch": tinygrad_nn,
+        "x": Tensor(np.arange(6.0).reshape(2, 3)),
+        "z": Tensor(np.array(3.0)),
+        "m": Tensor(np.arange(9.0).reshape(3, 3)),
+    }
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_a_result_has_memory_of_its_own(name: str) -> None:
+    scope = in_numpy()
+    y = eval(ALIKE[name], scope)
+    for t in (scope["x"], scope["z"], scope["m"]):
+        assert not np.may_share_memory(y.data, t.data)
+    assert y.data.flags.writeable
+
+
+def test_a_diagonal_looks_into_the_matrix_or_cannot_be_written() -> None:
+    m = Tensor(np.zeros((2, 3, 4)))
+    for y, wanted in (
+        (m.diagonal(1, 1, 2), m.data.diagonal(1, 1, 2)),
+        (m[0].diagonal(), m.data[0].diagonal()),
+        (m[0].diagonal(-1), m.data[0].diagonal(-1)),
+        (m.diagonal(0, 0, 2), m.data.diagonal(0, 0, 2)),
+    ):
+        assert y.shape == wanted.shape
+        if np.shares_memory(y.data, m.data):
+            y.fill_(1.0)
+            np.testing.assert_array_equal(wanted, 1)
+            m.fill_(0.0)
+        else:
+            with pytest.raises(RuntimeError, match="cannot be written"):
+                y.fill_(1.0)
+    assert np.shares_memory(m[0].diagonal().data, m.data)
+
+
+def test_what_drawn_programs_found() -> None:
+    scope = in_numpy()
+    x, z = scope["x"], scope["z"]
+    assert x.new_tensor([0.1]).item() == 0.1  # not by way of float32
+    assert x.count_nonzero(()).item() == x.count_nonzero(dim=()).item() == 5
+    assert (x * 0.1).add(Tensor([[1], [2]]), alpha=0.3).data[0, 0] == 0.3  # as exact as x
+    assert x.take_along_dim(Tensor([[-1], [0]]), 1).tolist() == [[2], [3]]
+    nan = Tensor(np.array([np.nan, 5.0]), requires_grad=True)
+    y = Tensor(np.array([1.0, 5.0])) % nan
+    y.sum().backward()
+    assert nan.grad is not None
+    np.testing.assert_array_equal(nan.grad.data, [np.nan, -1])
+    for call, words in (
+        (lambda: x.addmm(x[:1], Tensor(np.ones((3, 3)))), r"addmm of \(2, 3\) with a product of shape \(1, 3\)"),
+        (lambda: Tensor(np.ones(3)).addmm(x, Tensor(np.ones((3, 1)))), "addmm of"),
+        (lambda: z.repeat_interleave(2, 0), "a tensor of shape .. has none"),
+        (lambda: z.take_along_dim(Tensor(0), 0), "a tensor of shape .. has none"),
+        (lambda: x.masked_select(Tensor([True, False])), r"\(2, 3\) and \(2,\) do not broadcast"),
+        (lambda: x.logical_and(Tensor([True, False])), r"\(2, 3\) and \(2,\) do not broadcast"),
+        (lambda: x.isclose(Tensor([1.0, 2.0])), r"\(2, 3\) and \(2,\) do not broadcast"),
+        (lambda: x.clamp(Tensor([1.0, 2.0])), r"\(2, 3\) and \(2,\) do not broadcast"),
+        (lambda: Tensor(np.zeros((0, 2))).argmax(0), "of no elements there is none"),
+        (lambda: Tensor(np.zeros(0)).argmin(), "of no elements there is none"),
+    ):
+        with pytest.raises((ValueError, IndexError), match=words):
+            call()
+    assert Tensor(np.zeros((0, 2))).argmax(1).shape == (0,)

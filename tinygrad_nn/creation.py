@@ -174,7 +174,8 @@ def linspace(
     device: Any = None,
 ) -> Tensor:
     """`steps` numbers from `start` to `end`, both of them included, at equal distances."""
-    return _made(np.linspace(start, end, steps).astype(dtype), requires_grad, device)
+    first, last = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
+    return _made(np.linspace(first, last, steps).astype(dtype), requires_grad, device)
 
 
 # --- random ones

@@ -117,3 +117,14 @@ def test_the_text_of_a_layer_has_what_is_not_usual() -> None:
         repr(nn.MaxPool2d(3, 2, 1, ceil_mode=True)) == "MaxPool2d(kernel_size=3, stride=2, padding=1, ceil_mode=True)"
     )
     assert repr(nn.AvgPool2d(2, count_include_pad=False)) == "AvgPool2d(kernel_size=2, count_include_pad=False)"
+
+
+@pytest.mark.parametrize(("size", "options"), [(2, {}), ((3, 2), {"stride": 1, "padding": 1}), (2, {"dilation": 2})])
+def test_max_pool2d_says_where_the_largest_are(size: Any, options: dict[str, Any]) -> None:
+    x = tensor(IMAGES)
+    values, places = ops.max_pool2d(x, size, **options, return_indices=True)
+    assert places.dtype == np.int64
+    images = IMAGES.reshape(*IMAGES.shape[:2], -1)
+    picked = np.take_along_axis(images, places.data.reshape(*images.shape[:2], -1), 2)
+    np.testing.assert_array_equal(picked.reshape(values.shape), values.data)
+    np.testing.assert_array_equal(values.data, ops.max_pool2d(x, size, **options).data)

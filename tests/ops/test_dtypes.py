@@ -127,3 +127,49 @@ def test_training_keeps_float64_of_every_kind(how: str) -> None:
 def test_concatenation_and_sums_keep_float64_out_of_a_pickle() -> None:
     x = Tensor(pickle.loads(pickle.dumps(np.ones(3))))
     assert {y.dtype for y in (x.sum(), x.mean(), ops.concatenate([x, x]), x + 1, x @ x)} == {np.dtype(np.float64)}
+
+
+@pytest.mark.parametrize("function", ["add", "sub", "mul", "div", "maximum", "pow", "logaddexp", "where", "clamp"])
+def test_a_single_number_gives_way_to_the_dtype_of_what_has_axes(function: str) -> None:
+    """As in PyTorch: a float64 tensor without axes leaves float32 ones as they are, and its gradient fits it."""
+    many = Tensor(np.array([1.5, 2.5], np.float32), requires_grad=True)
+    one = Tensor(np.array(2.0), requires_grad=True)
+    pairs = [(many, one), (one, many)] if function != "clamp" else [(many, one)]
+    for a, b in pairs:
+        if function == "where":
+            y = ops.where(np.array([True, False]), a, b)
+        elif function == "clamp":
+            y = a.clamp(b, b + 1)
+        else:
+            y = getattr(a, function)(b)
+        assert y.dtype == np.float32
+        y.sum().backward()
+    assert many.grad is not None
+    assert one.grad is not None
+    assert (many.grad.dtype, one.grad.dtype) == (np.float32, np.float64)
+    assert (one + one).dtype == np.float64
+    assert (Tensor(np.array([1, 2], np.int32)) + Tensor(np.array(3))).dtype == np.int32
+
+
+@pytest.mark.parametrize("exponent", [2, 3, 2.0, 3.0, 0.5])
+@pytest.mark.parametrize("dtype", SMALL)
+def test_a_power_is_whole_where_base_and_exponent_are(dtype: str, exponent: float) -> None:
+    y = Tensor(np.array([0, 1, 1], dtype)) ** exponent
+    if isinstance(exponent, float):
+        assert y.dtype == np.float32
+    else:
+        assert y.dtype == (np.int64 if dtype == "bool" else dtype)
+    assert y.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32"])
+def test_sums_of_small_whole_numbers_are_int64(dtype: str) -> None:
+    x = Tensor(np.array([[200, 100]], dtype))
+    for y in (x.sum(), x.sum(0), x.prod(), x.cumsum(1), x.mT.trace()):
+        assert y.dtype == np.int64
+    assert x.sum().item() == 300
+
+
+def test_numbers_that_small_integers_cannot_hold_are_refused_in_words() -> None:
+    with pytest.raises(OverflowError, match=r"sub of \(2,\) and -2: Python integer -2 out of bounds for uint8"):
+        Tensor(np.array([1, 2], np.uint8)) - (-2)

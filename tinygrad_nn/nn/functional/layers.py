@@ -59,13 +59,10 @@ def max_pool2d(
     padding: Pair = 0,
     dilation: Pair = 1,
     ceil_mode: bool = False,
-    return_indices: Literal[False] = False,
-) -> Tensor:
-    """The largest element of each window: see `ops.max_pool2d`. ValueError: `return_indices`, which is not there."""
-    if return_indices:
-        raise ValueError("max_pool2d gives the largest elements only: return_indices=True is not there")
-    y: Tensor = ops.max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode)
-    return y
+    return_indices: bool = False,
+) -> Any:
+    """The largest element of each window, and with `return_indices` also where each is: see `ops.max_pool2d`."""
+    return ops.max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def avg_pool2d(
