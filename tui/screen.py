@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from .exits import Exit
 from .inferior import CannotStart, Inferior, Start
-from .parsing import OK, Refused
+from .parsing import Refused
 from .protocol import Trainee
+from .streams import complain, say
 
 
 def check_terminal() -> None:
@@ -51,10 +53,13 @@ def show(trainee: Trainee) -> int:
 
     app = NNDebugApp(trainee)
     try:
-        code = app.run() or OK
+        code = app.run()
     finally:
         app.worker.close()
     last = app.worker.snapshot
     if last.file:
-        print(f"recorded in {last.file}\ngo on with it: nn-debug resume {last.file}")
-    return code
+        say(f"recorded in {last.file}\ngo on with it: nn-debug resume {last.file}")
+    if code is None and app.return_code:  # Textual has shown what was raised
+        complain("this is a crash of nn-debug, not of your experiment: please report it, with what stands above")
+        return Exit.CRASH
+    return code or Exit.FINE
