@@ -35,6 +35,11 @@ def safe(text: str, lines: bool = False) -> str:
     return UNSAFE.sub(lambda found: found[0] if lines and found[0] in "\n\t" else _escaped(found[0]), text)
 
 
+def bare(text: str) -> str:
+    """`text` without that, in as many cells as before: only the surrogates had any."""
+    return UNSAFE.sub(lambda found: "?" if "\ud800" <= found[0] <= "\udfff" else "", text)
+
+
 def _escaped(character: str) -> str:
     if "\udc80" <= character <= "\udcff":  # a byte of a name that could not be decoded
         return f"\\x{ord(character) - 0xDC00:02x}"
@@ -66,25 +71,17 @@ ALIKE = str.maketrans("→←↑↓–—…·∇Δ²✖✔▲●○◐█▪│
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
-    """The part of a text that an encoding has no characters for: a letter or sign like it, else a question mark."""
+    """The part of a text that an encoding has no characters for: signs like ours, a question mark for all others."""
     assert isinstance(error, UnicodeEncodeError)
     part = error.object[error.start : error.end]
-    return "".join(_alike(character, error.encoding) for character in part), error.end
+    return "".join(map(_alike, part)), error.end
 
 
-def _alike(character: str, encoding: str) -> str:
-    import unicodedata
-
-    plain = unicodedata.normalize("NFKD", character.translate(ALIKE))[:1]
-    if "\u2800" < plain <= "\u28ff":  # braille, of which curves are drawn
-        plain = "*"
-    elif plain == "\u2800":
-        plain = " "
-    try:
-        plain.encode(encoding)
-    except UnicodeError:
-        return "?"
-    return plain
+def _alike(character: str) -> str:
+    if "\u2800" <= character <= "\u28ff":  # braille, of which curves are drawn
+        return " " if character == "\u2800" else "*"
+    alike = character.translate(ALIKE)
+    return alike if alike.isascii() else "?"
 
 
 def prepare() -> None:
