@@ -63,6 +63,8 @@ def _command(arguments: Sequence[str]) -> int:
             from . import recorded
 
             return recorded.main(command, arguments[1:])
+        if command and not command.startswith("-"):
+            _check_file(command)  # before anything else is wrong with what follows it
         return _screen(arguments)
     except Answered:
         return Exit.FINE

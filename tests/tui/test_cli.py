@@ -364,10 +364,10 @@ def test_knobs_are_a_line_each_in_groups_and_all_is_said_of_one():
         (["run", "mooons"], "did you mean --data moons?"),
         (["zzz"], "nn-debug --help lists the commands"),
         (["my.csv"], "my.csv: a table is given as --data my.csv"),
-        (["run", "./rnu"], "./rnu: no such file"),
+        (["run", "./rnu"], "rnu: no such file"),
         (["rnu.py"], "rnu.py: no such file"),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_is_mistyped_is_not_taken_for_a_file(arguments, meant, tmp_path):
     (tmp_path / "my.csv").write_text("a,b\n1,2\n")
