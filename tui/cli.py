@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
 from . import __version__
-from .exits import MEANINGS, Exit
-from .parsing import Answered, Parser, Refused
+from .exits import MEANINGS, Answered, Exit, Refused
+from .parsing import Parser
 from .streams import announce, complain, mute, prepare, reader_gone, reserved, say
 
 if TYPE_CHECKING:
@@ -318,7 +318,8 @@ def _completion(arguments: Sequence[str]) -> int:
     options = _completion_parser().parse_args(arguments)
     from .completion import script
 
-    say(script(options.shell))
+    commands = {name: (help, parser_of(name)) for name, help in COMMANDS.items()}
+    say(script(options.shell, screen_parser(file=False), commands))
     return Exit.FINE
 
 

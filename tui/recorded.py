@@ -22,10 +22,11 @@ from tinygrad_nn.training.runlog import RunFileError, RunLog
 from tinygrad_nn.training.runs import Summary, directory, remove, resume, summaries, summary
 from tinygrad_nn.training.source import Source
 
+from .console import console
 from .drawing import format_number
 from .exits import Exit
 from .parsing import Parser, Refused
-from .streams import announce, complain, console, deliver, reserved, safe, say
+from .streams import announce, complain, deliver, reserved, safe, say
 
 
 def main(command: str, arguments: Sequence[str]) -> int:

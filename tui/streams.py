@@ -1,6 +1,6 @@
 """What the commands write: safe to show, and in whatever encoding the stream has.
 
-All that a command prints goes through `say` or a `Console` from here. Names come out of other people's files, and
+All that a command prints goes through `say`, or a console of `tui.console`. Names come out of other people's files, and
 a terminal obeys what it is sent.
 """
 
@@ -15,12 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from .parsing import Refused
+from .exits import Refused
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from rich.console import Console
 
 # Control characters; surrogates, which a file name holds that is not in the system's encoding; what breaks lines or
 # turns the direction of writing; what is not seen. Joiners and soft hyphens belong to words.
@@ -98,17 +96,6 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # somebody has put a stream of their own in its place
             cast(Any, stream).reconfigure(errors=HANDLER)
-
-
-def console(**options: Any) -> Console:
-    """A Rich console that takes texts as they are; a closed pipe is an error as everywhere."""
-    from rich.console import Console
-
-    class Ours(Console):
-        def on_broken_pipe(self) -> None:
-            raise  # what Rich is handling: it would end the program with 1
-
-    return Ours(markup=False, emoji=False, highlight=False, **options)
 
 
 # --- pipes and files

@@ -21,6 +21,8 @@ import pytest
 from tui.cli import COMMANDS
 from tui.exits import MEANINGS
 
+pytestmark = pytest.mark.program
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tui.cli"]
 
@@ -258,14 +260,19 @@ def test_a_mistake_in_an_experiment_file_is_shown_as_theirs(tmp_path, text, expe
 def begun(
     tmp_path: Path, epochs: int, number: signal.Signals, handler: signal.Handlers
 ) -> Iterator[subprocess.Popen[str]]:
-    """A run in its first epoch, started where the signal is handled so (a shell's background ignores SIGINT)."""
+    """A run that trains, started where the signal is handled so (a shell's background ignores SIGINT)."""
     ready = tmp_path / "ready"
     file = written(
         tmp_path,
-        "from pathlib import Path\nfrom tinygrad_nn.training import Experiment, Hyperparameters\n"
+        "from itertools import count\nfrom pathlib import Path\n"
+        "from tinygrad_nn.training import Experiment, Hyperparameters\n"
         f"class Mine(Experiment):\n    dataset = 'xor'\n    hyperparameters = Hyperparameters(epochs={epochs})\n"
-        "    def optimizer(self, hp, parameters):\n"
-        "        Path('ready').touch()\n        return super().optimizer(hp, parameters)\n",
+        "    def loss(self, hp, train):\n"
+        "        loss, calls = super().loss(hp, train), count()\n"
+        "        def counted(output, target):\n"
+        "            if next(calls) == 50:\n                Path('ready').touch()\n"
+        "            return loss(output, target)\n"
+        "        return counted\n",
     )
     before = signal.signal(number, handler)
     try:
@@ -292,7 +299,6 @@ def begun(
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 def test_an_interrupted_run_reports_what_it_has_and_exits_cleanly(number, code, tmp_path):
     with begun(tmp_path, 1_000_000, number, signal.SIG_DFL) as running:
-        time.sleep(0.2)
         running.send_signal(number)
         out, err = running.communicate(timeout=60)
     assert running.returncode == code

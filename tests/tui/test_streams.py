@@ -19,6 +19,8 @@ from tui.streams import UNSAFE, bare, safe
 
 from .test_cli import LEFT_THE_SCREEN, terminal  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.program
+
 ROOT = Path(__file__).parents[2]
 # A way to call each command, the quickest that writes what it has to say; what it exits with.
 CALLS = {

@@ -82,6 +82,11 @@ class MainScreen(Screen[None]):
         self.too_small = Static(id="too-small")
 
     def compose(self) -> ComposeResult:
+        # Not when it is mounted: the first snapshot may have been drawn by then, and titles say what they show.
+        self.layers_table.border_title = "1 Layers"
+        self.flow.border_title = "2 Gradient flow  log10 RMS, layer × epoch"
+        self.histograms.border_title = "3 Histograms"
+        self.loss.border_title = "4 Loss"
         yield self.status_line
         yield self.tabs
         with Horizontal(id="body"):
@@ -100,11 +105,6 @@ class MainScreen(Screen[None]):
         yield KeysFooter(show_command_palette=False)
 
     def on_mount(self) -> None:
-        for number, (pane, title) in enumerate(zip(PANES, TITLES, strict=True), start=1):
-            if pane not in ("hyperparameters", "findings"):
-                self.query_one(f"#{pane}").border_title = f"{number} {title}"
-        self.flow.border_title = "2 Gradient flow  log10 RMS, layer × epoch"
-        self.loss.border_title = "4 Loss"
         self._arrange()
 
     # --- room
