@@ -157,6 +157,7 @@ class Snapshot:
     stops: tuple[float, ...] = ()  # where breakpoints have stopped the branch, in epochs
     layers: tuple[LayerRecord, ...] = ()  # the newest close look
     findings: tuple[Finding, ...] = ()
+    heard: frozenset[str] | None = None  # the hyperparameters that do something in this experiment, if that is known
     changes: tuple[Change, ...] = ()
     notice: str = ""
     refused: bool = False

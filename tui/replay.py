@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from tinygrad_nn.diagnosis import diagnose
+from tinygrad_nn.diagnosis import Facts, diagnose
 from tinygrad_nn.training import Branch
 from tinygrad_nn.training.runlog import RunLog
 from tinygrad_nn.training.source import Source
@@ -88,6 +88,6 @@ class Replay:
             branch=branch.id,
             branches=tuple(described(b) for b in self._branches),
             layers=last.layers,
-            findings=diagnose(history),
+            findings=diagnose(history, facts=Facts(vars(hp))),
             changes=tuple(branch.changes),
         )

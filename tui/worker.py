@@ -333,6 +333,7 @@ class _Loop:
             branches=tuple(self.branches.values()),
             layers=session.layers,
             findings=self.findings,
+            heard=session.facts.heard,
             changes=tuple(session.branch.changes),
             graph=self.graph,
             breakpoints=tuple(b.text for b in session.breakpoints),

@@ -18,16 +18,20 @@ import numpy as np
 from .. import nn, optim
 from ..autodiff import no_grad
 from ..data import Batches, Dataset, MinMaxScaler, StandardScaler, train_validation_split
-from ..diagnosis import EpochRecord, LayerRecord, Probe, StepRecord
+from ..diagnosis import EpochRecord, Facts, LayerRecord, Probe, StepRecord
 from ..nn.penalties import l1_penalty, l2_penalty, soft_threshold_, weights
 from ..node import Array, note_write
 from ..tensor import Tensor
 from .border import Border
 from .experiment import Experiment
-from .hyperparameters import Hyperparameters, named
+from .hyperparameters import KNOBS, Hyperparameters, named
 from .schedule import learning_rate
 
 EVALUATION_CHUNK = 1024
+HEARD = set(KNOBS) - {  # what is obeyed here, whatever the experiment's own methods read
+    *("hidden", "activation", "init", "normalization", "residual", "dropout", "loss", "label_smoothing"),
+    *("class_weight", "optimizer", "momentum", "nesterov", "weight_decay", "noise"),
+}
 FIRST_LOOK = 256  # examples on which the network is measured before its first step
 
 
@@ -130,6 +134,11 @@ class Trainer:
         if self._lr[0] is not hp or self._lr[1] is not last:  # once an epoch: a plateau is looked for in all of them
             self._lr = hp, last, learning_rate(hp, self.history)
         return self._lr[2]
+
+    @property
+    def facts(self) -> Facts:
+        """What rules may know of the run besides its records."""
+        return Facts(vars(self.hyperparameters), frozenset(self.border.reads | HEARD))
 
     def sample_loss(self) -> Tensor:
         """The loss of the first examples of the training part, a batch of them, with the graph that leads to it.
