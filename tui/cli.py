@@ -1,8 +1,8 @@
 """The command line: `nn-debug` opens the screen, `nn-debug run` does the same without it, `nn-debug graph` draws,
 `nn-debug lr-find` looks for a learning rate.
 
-Exit codes: 0 fine, 1 a fault was found (without the screen), 2 could not run, 130 interrupted,
-143 terminated.
+Exit codes: 0 fine, 1 a fault was found (without the screen), 2 could not run, 129 the terminal has gone,
+130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .parsing import CANNOT, INTERRUPTED, OK, Parser, Refused
+from . import leaving
+from .parsing import CANNOT, OK, Parser, Refused
 
 if TYPE_CHECKING:
     from tinygrad_nn.training import Experiment, Hyperparameters
@@ -27,7 +28,11 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `nn-debug` with these arguments; the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    with leaving.hearing():
+        return _main(list(sys.argv[1:] if argv is None else argv))
+
+
+def _main(arguments: list[str]) -> int:
     try:
         limit_threads(arguments)
         command = arguments[0] if arguments else ""
@@ -41,9 +46,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Refused as refusal:
         print(f"nn-debug: {refusal}", file=sys.stderr)
         return CANNOT
-    except KeyboardInterrupt:
-        print("nn-debug: interrupted", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, `nn-debug run | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
@@ -97,7 +99,6 @@ def _run(arguments: Sequence[str]) -> int:
     experiment, hyperparameters = _loaded(source)
     from tinygrad_nn.training import Session
     from tinygrad_nn.training.recorder import Recorder
-    from tinygrad_nn.training.runs import new_path
 
     from .headless import run
 
@@ -105,7 +106,7 @@ def _run(arguments: Sequence[str]) -> int:
         print(note)
     file, recorder = _record(options), None
     if file is not None:
-        recorder = Recorder(file or new_path(experiment.name), asdict(source.absolute()))
+        recorder = Recorder(file or None, asdict(source.absolute()))
     listeners = [recorder] if recorder is not None else []
     return run(experiment, partial(Session, experiment, hyperparameters, listeners=listeners), recorder)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import signal
+import os
 import sys
+import threading
 from collections.abc import Callable
-from types import FrameType
+from typing import TypeVar
 
 import numpy as np
 from rich.console import Console
@@ -18,54 +19,87 @@ from tinygrad_nn.training.files import user_traceback
 from tinygrad_nn.training.recorder import Recorder
 from tinygrad_nn.training.report import ClassScores, RegressionReport, evaluate
 
+from . import leaving
 from .drawing import format_number
+from .exits import Exit
 
-STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+T = TypeVar("T")
 SHOWN_CLASSES = 10
 SIGNS = {"fault": "✖", "warning": "▲", "information": "·"}
+PATIENCE = 10.0  # seconds for the batch under way after an interrupt: who has made it can make another
 
 
-class Terminated(Exception):
-    """SIGTERM or SIGHUP has come."""
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+class _Failed(Exception):
+    """The user's code has raised its `__cause__`, which may be anything: `SystemExit` too ends no run in silence."""
 
 
 def run(experiment: Experiment, begin: Callable[[], Session], recorder: Recorder | None = None) -> int:
-    """Train to the last epoch and report. 0 fine, 1 a fault was found, 2 the experiment failed, 130, 143."""
+    """Train to the last epoch and report. The exit code: fine, a fault found, the user's error, or told to end."""
     console = Console(markup=False, emoji=False)  # names are the user's, and may hold brackets
-    heard = [s for s in STOPPING if signal.getsignal(s) is not signal.SIG_IGN]  # under nohup a hangup is none
-    before = {s: signal.signal(s, _terminate) for s in heard}
     session = None
-    code = 0
+    code = Exit.FINE
+
+    def save() -> str:
+        if recorder is None:
+            return ""
+        recorder.close(ended=False)
+        return f"recorded in {recorder.path}\n" if recorder.path and not recorder.error else ""
+
+    with leaving.hearing(), leaving.tidily(save):
+        try:
+            with np.errstate(all="ignore"):  # an overflow shows in the findings
+                session = _theirs(begin)
+                with leaving.tidily(save, grace=leaving.GRACE, patience=PATIENCE, ask=_explain):
+                    _train(session, console)
+        except _Failed as failure:
+            code = _tell(experiment, failure)
+        except OSError:  # nobody sees the progress any more
+            if leaving.told() is None:
+                raise
+        finally:
+            code = leaving.told() or code
+            if recorder is not None:
+                recorder.close(ended=code == Exit.FINE)
+        if session is None:
+            return code
+        try:
+            findings: tuple[Finding, ...] = session.findings()
+            report(session, findings, console)
+            if recorder is not None:
+                print(recorder.error or f"recorded in {recorder.path}", file=sys.stderr)
+            if code in leaving.WORDS:
+                planned = session.hyperparameters.epochs
+                told = f"{leaving.WORDS[code]} after {session.epoch} of {planned} epochs"
+                print(f"nn-debug: {told}", file=sys.stderr)
+        except _Failed as failure:
+            code = code or _tell(experiment, failure)
+        except OSError:  # nobody reads the report any more
+            if code not in leaving.WORDS:
+                raise
+        return code or Exit(any(f.severity == "fault" for f in findings))
+
+
+def _tell(experiment: Experiment, failure: _Failed) -> Exit:
+    error = failure.__cause__ or failure
+    print(f"nn-debug: {experiment.name} failed\n{user_traceback(error)}", file=sys.stderr)
+    return Exit.CANNOT
+
+
+def _theirs(work: Callable[[], T]) -> T:
+    """What only runs the user's code, and ours beneath it."""
     try:
-        with np.errstate(all="ignore"):  # an overflow shows in the findings
-            session = begin()
-            _train(session, console)
-    except KeyboardInterrupt:
-        code = 130
-    except Terminated:
-        code = 143
-    except Exception as error:
-        print(f"nn-debug: {experiment.name} failed\n{user_traceback(error)}", file=sys.stderr)
-        code = 2
-    finally:
-        if recorder is not None:
-            recorder.close(ended=code == 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if session is None:
-        return code
-    findings = session.findings()
-    report(session, findings, console)
-    if recorder is not None:
-        print(recorder.error or f"recorded in {recorder.path}", file=sys.stderr)
-    if code in (130, 143):
-        planned = session.hyperparameters.epochs
-        print(f"nn-debug: interrupted after {session.epoch} of {planned} epochs", file=sys.stderr)
-    return code or int(any(f.severity == "fault" for f in findings))
+        return work()
+    except BaseException as error:
+        raise _Failed from error
+
+
+def _explain(code: Exit) -> None:
+    """Say what an interrupt waits for, should it wait."""
+    if code is Exit.INTERRUPTED:
+        words = "nn-debug: the run ends after the batch under way; ctrl+c again ends it at once\n"
+        waiting = threading.Timer(1.0, lambda: os.write(2, words.encode()))
+        waiting.daemon = True
+        waiting.start()
 
 
 def _train(session: Session, console: Console) -> None:
@@ -82,8 +116,8 @@ def _train(session: Session, console: Console) -> None:
             total=session.hyperparameters.epochs,
             latest=_latest(session.history[-1], session),
         )
-        while not session.finished and session.stop is None:
-            session.step()
+        while not session.finished and session.stop is None and leaving.told() is None:
+            _theirs(session.step)
             if not session.batch:
                 progress.update(bar, completed=session.epoch, latest=_latest(session.history[-1], session))
 
@@ -141,7 +175,7 @@ def report(session: Session, findings: tuple[Finding, ...], console: Console) ->
 def _report_quality(session: Session, console: Console) -> None:
     """How good the model is on the validation part, by classes or in the unit of the target."""
     with np.errstate(all="ignore"):
-        quality = evaluate(session)
+        quality = _theirs(lambda: evaluate(session))
     if quality is None:
         return
     if isinstance(quality, RegressionReport):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-OK, FAULT, CANNOT, INTERRUPTED = 0, 1, 2, 130
+OK, FAULT, CANNOT = 0, 1, 2
 
 
 class Refused(Exception):
