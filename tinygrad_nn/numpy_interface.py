@@ -1,14 +1,32 @@
-"""NumPy's functions on Tensors: those that have a counterpart here are it, the others say so."""
+"""NumPy's functions on Tensors: a call means what it means in NumPy, with gradients, or is refused in words.
+
+A call is bound by NumPy's own signature. The counterpart of a function names the parameters that it carries, as
+NumPy names them (the first apart, which is always given); any other is refused as soon as it says something. It may
+name what the NumPy in use lacks: parameters come and go with its versions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 from typing import Any, NoReturn
 
 import numpy as np
 
-from . import creation, ops
-from .tensor import Tensor
+from . import ops
+from .numpy_functions import ABSENT, FUNCTIONS, by_value
+
+# Written in C, these have no signature to ask for before NumPy 2.4; that of einsum leaves its options out even there.
+SIGNATURES: dict[Any, Callable[..., Any]] = {
+    np.concatenate: lambda arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind": ...,
+    np.dot: lambda a, b, out=None: ...,
+    np.einsum: lambda *operands, out=None, optimize=False, dtype=None, order="K", casting="safe": ...,
+    np.empty_like: lambda prototype, /, dtype=None, order="K", subok=True, shape=None, *, device=None: ...,
+    np.inner: lambda a, b, /: ...,
+    np.where: lambda condition, x=None, y=None, /: ...,
+}
+UFUNC_DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "subok": True, "keepdims": False}  # else None
 
 UFUNCS: dict[Any, str] = {
     np.add: "add",
@@ -31,66 +49,73 @@ UFUNCS: dict[Any, str] = {
     np.minimum: "minimum",
     np.matmul: "matmul",
 }
-COMPARISONS: dict[Any, Callable[[Tensor, Any], Tensor]] = {
-    np.equal: lambda a, b: a == b,
-    np.not_equal: lambda a, b: a != b,
-    np.less: lambda a, b: a < b,
-    np.less_equal: lambda a, b: a <= b,
-    np.greater: lambda a, b: a > b,
-    np.greater_equal: lambda a, b: a >= b,
-}
-# Those whose arguments are called the same here and there, and `ddof`, which is `correction` here.
-FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.sum: lambda x, axis=None, keepdims=False: x.sum(axis, keepdims),
-    np.mean: lambda x, axis=None, keepdims=False: x.mean(axis, keepdims),
-    np.max: lambda x, axis=None, keepdims=False: x.max(axis, keepdims),
-    np.min: lambda x, axis=None, keepdims=False: x.min(axis, keepdims),
-    np.var: lambda x, axis=None, ddof=0, keepdims=False: x.var(axis, ddof, keepdims),
-    np.std: lambda x, axis=None, ddof=0, keepdims=False: x.std(axis, ddof, keepdims),
-    np.argmax: lambda x, axis=None: x.argmax(axis),
-    np.argmin: lambda x, axis=None: x.argmin(axis),
-    np.linalg.norm: lambda x, axis=None, keepdims=False: x.norm(axis, keepdims),
-    np.reshape: lambda x, shape: x.reshape(shape),
-    np.transpose: lambda x, axes=(): x.transpose(*axes),
-    np.swapaxes: lambda x, axis1, axis2: x.swapaxes(axis1, axis2),
-    np.squeeze: lambda x, axis=None: x.squeeze(axis),
-    np.expand_dims: lambda x, axis: x.unsqueeze(axis),
-    np.broadcast_to: lambda x, shape: x.broadcast_to(shape),
-    np.clip: lambda x, a_min=None, a_max=None: x.clip(a_min, a_max),
-    np.concatenate: lambda parts, axis=0: ops.concatenate(parts, axis),
-    np.stack: lambda parts, axis=0: ops.stack(parts, axis),
-    np.pad: lambda x, pad_width: ops.pad(x, np.broadcast_to(pad_width, (x.ndim, 2)).tolist()),
-    np.zeros_like: creation.zeros_like,
-    np.ones_like: creation.ones_like,
-    np.where: lambda condition, a, b: ops.where(condition, a, b),
-    np.dot: lambda a, b: ops.matmul(a, b),
-    np.einsum: lambda subscripts, *operands: ops.einsum(subscripts, *operands),
-    np.shape: lambda x: x.shape,
-    np.ndim: lambda x: x.ndim,
-    np.size: lambda x: x.size,
+# Those that give booleans, or take integers and booleans alone: no gradient is lost, the result is outside the graph.
+PREDICATES = {
+    *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
+    *(np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
+    *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert),
 }
 
 
 def ufunc(function: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What NumPy asks a Tensor when one of its ufuncs meets one."""
-    if method != "__call__" or function not in UFUNCS.keys() | COMPARISONS.keys():
-        _refuse(function.__name__ if method == "__call__" else f"{function.__name__}.{method}")
-    if kwargs.pop("out", None) is not None:
-        raise TypeError(f"np.{function.__name__}(out=...) would hide a Tensor in an array: use the result instead")
+    if method != "__call__":
+        _refuse(f"{full_name(function)}.{method}")
+    if function in UFUNCS:
+        counterpart = getattr(ops, UFUNCS[function])
+    elif function in PREDICATES:
+        counterpart = by_value(function)
+    else:  # the one within np.clip has its name: array.clip(tensor, 1) calls it
+        counterpart = FUNCTIONS.get(getattr(np, function.__name__, None)) or _refuse(full_name(function))
     if kwargs:
-        raise TypeError(f"np.{function.__name__} on Tensors takes no {', '.join(kwargs)}")
-    if function in COMPARISONS:
-        a, b = inputs
-        return COMPARISONS[function](a if isinstance(a, Tensor) else Tensor(a), b)
-    return getattr(ops, UFUNCS[function])(*inputs)
+        _carried(function, kwargs, UFUNC_DEFAULTS, ())
+    return counterpart(*inputs)
 
 
 def function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What NumPy asks a Tensor when another of its functions meets one."""
     if function not in FUNCTIONS:
-        _refuse(function.__name__)
-    return FUNCTIONS[function](*args, **kwargs)
+        _refuse(full_name(function))
+    names, defaults, carries = _parameters(function)
+    # That the arguments fit the signature, NumPy has made sure of: it binds them itself before it asks.
+    given = {**dict(zip(names, (args,) if function is np.einsum else args, strict=False)), **kwargs}
+    subject = given.pop(names[0])
+    return FUNCTIONS[function](subject, **_carried(function, given, defaults, carries))
+
+
+@cache
+def numpy_signature(function: Any) -> inspect.Signature:
+    return inspect.signature(SIGNATURES.get(function, function))
+
+
+@cache
+def _parameters(function: Any) -> tuple[Sequence[str], Mapping[str, Any], Collection[str]]:
+    """The parameters of a function in NumPy, their defaults, and those that its counterpart carries."""
+    defaults = {p.name: p.default for p in numpy_signature(function).parameters.values()}
+    ours = inspect.signature(FUNCTIONS[function]).parameters
+    everything = any(p.kind is p.VAR_KEYWORD for p in ours.values())
+    return [*defaults], defaults, (defaults.keys() if everything else ours.keys()) - {"out"}
+
+
+def _carried(
+    function: Any, given: Mapping[str, Any], defaults: Mapping[str, Any], carries: Collection[str]
+) -> dict[str, Any]:
+    """What a call says to the counterpart. TypeError: it says what that does not carry."""
+    said = {parameter: value for parameter, value in given.items() if value is not ABSENT}
+    for parameter, value in said.items():
+        usual = defaults.get(parameter)
+        if parameter in carries or value is usual or (np.isscalar(value) and value == usual):
+            continue
+        name = full_name(function)
+        if parameter == "out":
+            raise TypeError(f"{name}(out=...) would hide a Tensor in an array: use the result instead")
+        raise TypeError(f"{name} on Tensors does not take {parameter}=: use .detach().numpy() for the values alone")
+    return {parameter: value for parameter, value in said.items() if parameter in carries}
+
+
+def full_name(function: Any) -> str:
+    return f"{(getattr(function, '__module__', None) or 'numpy').replace('numpy', 'np', 1)}.{function.__name__}"
 
 
 def _refuse(name: str) -> NoReturn:
-    raise TypeError(f"np.{name} has no counterpart with a gradient: use .detach().numpy() for the values alone")
+    raise TypeError(f"{name} has no counterpart with a gradient: use .detach().numpy() for the values alone")

@@ -1,4 +1,4 @@
-"""The exit codes of nn-debug, in one table."""
+"""The exit codes of `nn-debug`, in one place."""
 
 from __future__ import annotations
 
@@ -6,13 +6,25 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """With which code a command ends. From 128 up it is 128 and the number of the signal, as in a shell."""
+    """How a command has ended. The codes above 128 are a shell's own: 128 and the number of the signal."""
 
     FINE = 0
-    FOUND = 1  # a fault or a warning was found, and nothing else
-    CANNOT = 2  # the user's error, or it could not run
-    CRASH = 3  # an error of ours
-    HUNG_UP = 129  # the terminal has gone
+    FOUND = 1
+    CANNOT = 2
+    CRASH = 3
+    HUNG_UP = 129
     INTERRUPTED = 130
-    BROKEN_PIPE = 141  # nobody reads the output any more
+    BROKEN_PIPE = 141
     TERMINATED = 143
+
+
+MEANINGS = {
+    Exit.FINE: "fine",
+    Exit.FOUND: "a fault or a warning was found in the training; nothing else ends with this",
+    Exit.CANNOT: "could not do it: a mistake in the command, the experiment or the data, or no answer",
+    Exit.CRASH: "nn-debug itself has crashed: please report it",
+    Exit.HUNG_UP: "the terminal has gone (SIGHUP)",
+    Exit.INTERRUPTED: "interrupted (ctrl+c, SIGINT)",
+    Exit.BROKEN_PIPE: "whoever read the output has gone (SIGPIPE)",
+    Exit.TERMINATED: "terminated (SIGTERM)",
+}

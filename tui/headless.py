@@ -6,22 +6,27 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import asdict
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from tinygrad_nn.diagnosis import EpochRecord, Finding
 from tinygrad_nn.training import Experiment, Session
-from tinygrad_nn.training.files import user_traceback
+from tinygrad_nn.training.export import LAYER, dumps
 from tinygrad_nn.training.recorder import Recorder
 from tinygrad_nn.training.report import ClassScores, RegressionReport, evaluate
 
 from . import leaving
 from .drawing import format_number
 from .exits import Exit
+from .parsing import failed
+from .streams import complain, console, safe, say
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 T = TypeVar("T")
 SHOWN_CLASSES = 10
@@ -33,9 +38,14 @@ class _Failed(Exception):
     """The user's code has raised its `__cause__`, which may be anything: `SystemExit` too ends no run in silence."""
 
 
-def run(experiment: Experiment, begin: Callable[[], Session], recorder: Recorder | None = None) -> int:
-    """Train to the last epoch and report. The exit code: fine, a fault found, the user's error, or told to end."""
-    console = Console(markup=False, emoji=False)  # names are the user's, and may hold brackets
+def run(
+    experiment: Experiment,
+    begin: Callable[[], Session],
+    recorder: Recorder | None = None,
+    output: IO[bytes] | None = None,
+) -> int:
+    """Train to the last epoch and report, to `output` as JSON where there is one; the exit code."""
+    screen = console(stderr=output is not None)
     session = None
     code = Exit.FINE
 
@@ -43,16 +53,17 @@ def run(experiment: Experiment, begin: Callable[[], Session], recorder: Recorder
         if recorder is None:
             return ""
         recorder.close(ended=False)
-        return f"recorded in {recorder.path}\n" if recorder.path and not recorder.error else ""
+        return f"{_where(recorder)}\n"
 
     with leaving.hearing(), leaving.tidily(save):
         try:
             with np.errstate(all="ignore"):  # an overflow shows in the findings
                 session = _theirs(begin)
                 with leaving.tidily(save, grace=leaving.GRACE, patience=PATIENCE, ask=_explain):
-                    _train(session, console)
+                    _train(session, screen)
         except _Failed as failure:
-            code = _tell(experiment, failure)
+            code = Exit.CRASH  # if it is not theirs
+            code = failed(experiment.name, failure.__cause__ or failure)
         except OSError:  # nobody sees the progress any more
             if leaving.told() is None:
                 raise
@@ -62,31 +73,31 @@ def run(experiment: Experiment, begin: Callable[[], Session], recorder: Recorder
                 recorder.close(ended=code == Exit.FINE)
         if session is None:
             return code
+        findings = session.findings()
         try:
-            findings: tuple[Finding, ...] = session.findings()
-            report(session, findings, console)
+            if output is None:
+                report(session, findings, screen)
+            else:
+                file = None if recorder is None or recorder.error else str(recorder.path)
+                output.write((dumps(as_data(session, findings, code, file)) + "\n").encode(sys.stdout.encoding))
             if recorder is not None:
-                print(recorder.error or f"recorded in {recorder.path}", file=sys.stderr)
+                say(_where(recorder), sys.stderr)
             if code in leaving.WORDS:
-                planned = session.hyperparameters.epochs
-                told = f"{leaving.WORDS[code]} after {session.epoch} of {planned} epochs"
-                print(f"nn-debug: {told}", file=sys.stderr)
+                complain(f"{leaving.WORDS[code]} after {session.epoch} of {session.hyperparameters.epochs} epochs")
         except _Failed as failure:
-            code = code or _tell(experiment, failure)
+            code = code or failed(experiment.name, failure.__cause__ or failure)
         except OSError:  # nobody reads the report any more
             if code not in leaving.WORDS:
                 raise
-        return code or Exit(any(f.severity == "fault" for f in findings))
+        return code or (Exit.FOUND if any(f.severity != "information" for f in findings) else Exit.FINE)
 
 
-def _tell(experiment: Experiment, failure: _Failed) -> Exit:
-    error = failure.__cause__ or failure
-    print(f"nn-debug: {experiment.name} failed\n{user_traceback(error)}", file=sys.stderr)
-    return Exit.CANNOT
+def _where(recorder: Recorder) -> str:
+    return recorder.error or f"recorded in {recorder.path}" if recorder.path else ""
 
 
 def _theirs(work: Callable[[], T]) -> T:
-    """What only runs the user's code, and ours beneath it."""
+    """What runs the user's code, and only ours beneath it."""
     try:
         return work()
     except BaseException as error:
@@ -110,9 +121,9 @@ def _train(session: Session, console: Console) -> None:
         TextColumn("epochs  {task.fields[latest]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task(
-            session.experiment.name,
+            safe(session.experiment.name),
             total=session.hyperparameters.epochs,
             latest=_latest(session.history[-1], session),
         )
@@ -129,14 +140,14 @@ def _latest(record: EpochRecord, session: Session) -> str:
 def report(session: Session, findings: tuple[Finding, ...], console: Console) -> None:
     """The closing table: how it ended, layer by layer, and what the rules say."""
     last = session.history[-1]
-    table = Table(title=f"{session.experiment.name}: {session.epoch} epochs, {session.steps} steps")
+    table = Table(title=f"{safe(session.experiment.name)}: {session.epoch} epochs, {session.steps} steps")
     for column in ("", "layer", "params", "|∇| RMS", "|Δw|/|w|", "zero", "saturated"):
         table.add_column(column, justify="left" if column in ("", "layer") else "right")
     for layer in last.layers:
         signs = [SIGNS[f.severity] for f in findings if layer.index in f.layers]
         table.add_row(
             f"{signs[0] if signs else ' '} {layer.index}",
-            layer.label,
+            safe(layer.label),
             str(layer.parameters),
             format_number(layer.gradient_rms),
             format_number(layer.update_ratio),
@@ -146,16 +157,15 @@ def report(session: Session, findings: tuple[Finding, ...], console: Console) ->
     console.print(table)
     _report_initialisers(session, console)
     if session.stopped_early:
-        console.print(f"stopped early: {session.stopped_early}", highlight=False)
+        console.print(f"stopped early: {session.stopped_early}")
     if session.stop is not None:
-        console.print(f"stopped: {session.stop.text}", highlight=False, markup=False)
+        console.print(safe(f"stopped: {session.stop.text}", lines=True))
     first, metric = session.history[0], session.metric_name
     console.print(
         f"training    loss {format_number(first.train_loss)} → {format_number(last.train_loss)}, "
         f"{metric} {format_number(last.train_metric)}\n"
         f"validation  loss {format_number(first.val_loss)} → {format_number(last.val_loss)}, "
         f"{metric} {format_number(last.val_metric)}",
-        highlight=False,
     )
     _report_quality(session, console)
     for finding in findings:
@@ -164,12 +174,51 @@ def report(session: Session, findings: tuple[Finding, ...], console: Console) ->
             f"{SIGNS[finding.severity]} {finding.title}{where}, since epoch {finding.first_epoch}",
             style="bold",
         )
-        console.print(f"  {finding.explanation}", highlight=False)
+        console.print(safe(f"  {finding.explanation}", lines=True))
         for remedy in finding.remedies:
             settings = " ".join(f"--set {name}={value}" for name, value in remedy.changes.items())
-            console.print(f"  try: {remedy.text}{f'  ({settings})' if settings else ''}", highlight=False)
+            console.print(f"  try: {remedy.text}{f'  ({settings})' if settings else ''}")
     if not findings:
         console.print("no findings")
+
+
+def as_data(session: Session, findings: tuple[Finding, ...], code: Exit, file: str | None) -> dict[str, Any]:
+    """The same for other programs; docs/commands.md says what each key means."""
+    first, last, hp = session.history[0], session.history[-1], session.hyperparameters
+    ended = "finished" if code == Exit.FINE else "interrupted" if code in leaving.WORDS else "failed"
+    return {
+        "experiment": session.experiment.name,
+        "state": "stopped" if session.stop is not None and code == Exit.FINE else ended,
+        "why": session.stop.text if session.stop is not None else session.stopped_early,
+        "epochs": session.epoch,
+        "planned_epochs": hp.epochs,
+        "steps": session.steps,
+        "metric": session.metric_name,
+        "first": _figures(first),
+        "last": _figures(last),
+        "hyperparameters": asdict(hp),
+        "notes": session.experiment.notes,
+        "layers": [{name: getattr(layer, name) for name in LAYER} for layer in last.layers],
+        "findings": [
+            {
+                "rule": finding.rule,
+                "severity": finding.severity,
+                "title": finding.title,
+                "layers": finding.layers,
+                "first_epoch": finding.first_epoch,
+                "numbers": finding.numbers,
+                "explanation": finding.explanation,
+                "remedies": [{"text": remedy.text, "changes": remedy.changes} for remedy in finding.remedies],
+                "source": finding.source,
+            }
+            for finding in findings
+        ],
+        "file": file,
+    }
+
+
+def _figures(record: EpochRecord) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in ("train_loss", "train_metric", "val_loss", "val_metric")}
 
 
 def _report_quality(session: Session, console: Console) -> None:
@@ -181,13 +230,13 @@ def _report_quality(session: Session, console: Console) -> None:
     if isinstance(quality, RegressionReport):
         table = _table("target", "mean absolute error", "root mean square error", "R²")
         for target in quality.targets:
-            table.add_row(target.name, f"{target.mae:.5g}", f"{target.rmse:.5g}", f"{target.r2:.3f}")
+            table.add_row(safe(target.name), f"{target.mae:.5g}", f"{target.rmse:.5g}", f"{target.r2:.3f}")
         console.print(table)
     else:
         classes, count = quality.classes, len(quality.classes)
         if count > SHOWN_CLASSES:
             classes = tuple(sorted(classes, key=lambda c: c.f1)[:SHOWN_CLASSES])
-            console.print(f"the {SHOWN_CLASSES} of {count} classes with the lowest F1:", highlight=False)
+            console.print(f"the {SHOWN_CLASSES} of {count} classes with the lowest F1:")
         table = _table("class", "precision", "recall", "F1", "examples")
         for scores in classes:
             table.add_row(*_class_row(scores))
@@ -195,9 +244,9 @@ def _report_quality(session: Session, console: Console) -> None:
         table.add_row(*_class_row(quality.macro))
         console.print(table)
         if count <= SHOWN_CLASSES:
-            table = _table("predicted as", *(c.name for c in classes))
+            table = _table("predicted as", *(safe(c.name) for c in classes))
             for scores, counts in zip(classes, quality.confusion, strict=True):
-                table.add_row(scores.name, *(str(n) if n else "·" for n in counts))
+                table.add_row(safe(scores.name), *(str(n) if n else "·" for n in counts))
             console.print(table)
     if quality.aic == quality.aic:
         parameters = sum(p.size for p in session.parameters)
@@ -208,7 +257,7 @@ def _report_quality(session: Session, console: Console) -> None:
 
 def _class_row(scores: ClassScores) -> tuple[str, ...]:
     return (
-        scores.name,
+        safe(scores.name),
         *(f"{share:.3f}" for share in (scores.precision, scores.recall, scores.f1)),
         str(scores.support),
     )
@@ -232,7 +281,7 @@ def _report_initialisers(session: Session, console: Console) -> None:
             taken.setdefault(name, []).append(str(index))
     if taken:
         said = ", ".join(f"{name} in layer {', '.join(layers)}" for name, layers in taken.items())
-        console.print(f"init auto: {said}", highlight=False)
+        console.print(f"init auto: {said}")
 
 
 def _percent(share: float) -> str:

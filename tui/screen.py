@@ -8,8 +8,9 @@ import sys
 from . import leaving
 from .exits import Exit
 from .inferior import CannotStart, Inferior, Start
-from .parsing import OK, Refused
+from .parsing import Refused
 from .protocol import Trainee
+from .streams import complain, safe
 
 
 def check_terminal() -> None:
@@ -62,14 +63,16 @@ def show(trainee: Trainee) -> int:
     def close() -> str:
         app.worker.close()
         file = app.worker.snapshot.file
-        return f"recorded in {file}\ngo on with it: nn-debug resume {file}\n" if file else ""
+        return safe(f"recorded in {file}\ngo on with it: nn-debug resume {file}\n", lines=True) if file else ""
 
     terminal = sys.stdin.fileno()
     with leaving.tidily(close, grace=leaving.GRACE, ask=app.leave_soon, terminal=terminal, draws=True):
         try:
-            code = app.run() or OK
-            code = Exit.CRASH if app.return_code else code
+            code = app.run()
         finally:
             words = close()
     print(words, end="")
-    return code
+    if code is None and app.return_code:  # Textual has shown what was raised
+        complain("this is a crash of nn-debug, not of your experiment: please report it, with what stands above")
+        return Exit.CRASH
+    return code or Exit.FINE

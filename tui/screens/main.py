@@ -80,6 +80,11 @@ class MainScreen(Screen[None]):
         self.hyperparameters = HyperparameterPane(id="hyperparameters")
         self.timeline = Timeline(id="timeline")
         self.too_small = Static(id="too-small")
+        # Not when they are mounted: the first snapshot, which names the layer, may be there before.
+        self.layers_table.border_title = "1 Layers"
+        self.flow.border_title = "2 Gradient flow  log10 RMS, layer × epoch"
+        self.histograms.border_title = "3 Histograms"
+        self.loss.border_title = "4 Loss"
 
     def compose(self) -> ComposeResult:
         yield self.status_line
@@ -100,11 +105,6 @@ class MainScreen(Screen[None]):
         yield KeysFooter(show_command_palette=False)
 
     def on_mount(self) -> None:
-        for number, (pane, title) in enumerate(zip(PANES, TITLES, strict=True), start=1):
-            if pane not in ("hyperparameters", "findings"):
-                self.query_one(f"#{pane}").border_title = f"{number} {title}"
-        self.flow.border_title = "2 Gradient flow  log10 RMS, layer × epoch"
-        self.loss.border_title = "4 Loss"
         self._arrange()
 
     # --- room
