@@ -409,5 +409,5 @@ def test_an_axis_may_be_a_number_of_numpy(reduce):
     x = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
     for axis in (np.int64(1), (np.int64(0), np.int64(1))):
         usual = int(axis) if isinstance(axis, np.int64) else (0, 1)
-        g, wanted = (grad(getattr(x, reduce)(a).sum(), x)[0] for a in (axis, usual))
+        g, wanted = (grad(getattr(x, reduce)(axis=a).sum(), x)[0] for a in (axis, usual))
         np.testing.assert_array_equal(g.data, wanted.data)

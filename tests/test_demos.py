@@ -11,6 +11,8 @@ import pytest
 from tinygrad_nn.training import Session
 from tinygrad_nn.training.files import load_experiment
 
+pytestmark = pytest.mark.program
+
 DEMOS = Path(__file__).parents[1] / "demos"
 
 

@@ -246,6 +246,186 @@ def test_broadcast_to_refuses_what_numpy_refuses(shape, wanted):
 
 def test_a_refusal_of_numpy_names_the_operation_and_the_shapes():
     whole = Tensor(np.ones((2, 3), int))
-    for call in (lambda: ops.linear(whole, whole, Tensor(np.ones(5))), lambda: -Tensor([True]), lambda: whole.sum(5)):
-        with pytest.raises((TypeError, ValueError), match=r"^(linear|neg|sum) of \("):
+    for call in (lambda: ops.linear(whole, whole, Tensor(np.ones(5))), lambda: -Tensor([True])):
+        with pytest.raises((TypeError, ValueError), match=r"^(linear|neg) of \("):
             call()
+
+
+def test_two_axes_are_transposed_and_all_are_permuted():
+    x = np.arange(24.0).reshape(2, 3, 4)
+    t = Tensor(x)
+    assert (t.transpose(-2, -1).data == x.swapaxes(1, 2)).all()
+    assert (t.transpose(dim0=0, dim1=2).data == x.swapaxes(0, 2)).all()
+    for y in (t.permute(2, 0, 1), t.permute((2, 0, 1)), t.permute([2, -3, 1])):
+        assert (y.data == x.transpose(2, 0, 1)).all()
+    assert (t.T.data == x.T).all()
+    assert (t.mT.data == x.swapaxes(1, 2)).all()
+    square = Tensor(x[0, :, :3])
+    assert (square.transpose(-2, -1).data == x[0, :, :3].T).all()
+    for wrong in (lambda: t.transpose(), lambda: t.transpose(2, 0, 1), lambda: t.transpose((1, 0, 2))):
+        with pytest.raises(TypeError):
+            wrong()
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_extremes_along_dim_come_with_their_indices_and_along_axis_alone(name):
+    x = np.array([[1.0, 3.0, 3.0], [5.0, 0.0, 0.0]])
+    t = Tensor(x, requires_grad=True)
+    for pair in (getattr(t, name)(1), getattr(t, name)(dim=1), getattr(t, name)(-1, keepdim=False)):
+        values, indices = pair
+        assert values.data.tolist() == getattr(x, name)(axis=1).tolist()
+        assert indices.data.tolist() == getattr(x, f"arg{name}")(axis=1).tolist()
+        assert (pair.values, pair.indices) == (values, indices)
+        assert not indices.requires_grad
+    values.sum().backward()
+    assert t.grad.data.tolist() == ([[0, 1, 0], [1, 0, 0]] if name == "max" else [[1, 0, 0], [0, 1, 0]])
+    assert getattr(t, name)(0, True).values.shape == getattr(t, name)(0, keepdim=True).indices.shape == (1, 3)
+    assert getattr(t, name)(axis=1).data.tolist() == getattr(x, name)(axis=1).tolist()
+    assert getattr(t, name)(axis=1, keepdims=True).shape == (2, 1)
+    assert getattr(t, name)().item() == getattr(x, name)()
+    other = Tensor([2.0, 2.0, 4.0])
+    for y in (getattr(t, name)(other), getattr(t, name)(other=other), getattr(t, name)(other.data)):
+        assert y.data.tolist() == getattr(np, f"{name}imum")(x, other.data).tolist()
+    with pytest.raises(TypeError, match="goes along one axis, not \\(0, 1\\)"):
+        getattr(t, name)((0, 1))
+    with pytest.raises(TypeError, match="goes with dim="):
+        getattr(t, name)(keepdim=True)
+    with pytest.raises(TypeError, match="has no axis"):
+        getattr(t, name)(other, axis=0)
+    with pytest.raises(ValueError, match=r"of shape \(0, 3\) along axis 0: of no elements"):
+        getattr(Tensor(np.ones((0, 3))), name)(0)
+    assert getattr(Tensor(np.ones((0, 3))), name)(1).values.shape == (0,)
+
+
+@pytest.mark.parametrize("combine", [lambda x, p: x - p, lambda x, p: p + x, lambda x, p: x == p, lambda x, p: x < p])
+def test_tensors_in_a_tuple_or_a_list_are_no_operand(combine):
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(TypeError, match=r"not values with their indices: take \.values"):
+        combine(x, x.max(0))
+    for made in (tuple, list):
+        with pytest.raises(TypeError, match=f"not a {made.__name__} of 2 with Tensors in it: join them by stack"):
+            combine(x, made([Tensor(1.0), Tensor(2.0)]))
+    assert (x - x.max(0).values).data.tolist() == [[-2, -2], [0, 0]]
+
+
+NORMS = {
+    "fro": lambda x: np.sqrt((x * x).sum(0)),
+    None: lambda x: np.sqrt((x * x).sum(0)),
+    0: lambda x: (x != 0).sum(0),
+    0.5: lambda x: np.sqrt(np.abs(x)).sum(0) ** 2,
+    1: lambda x: np.abs(x).sum(0),
+    1.5: lambda x: (np.abs(x) ** 1.5).sum(0) ** (1 / 1.5),
+    2: lambda x: np.sqrt((x * x).sum(0)),
+    3: lambda x: (np.abs(x) ** 3).sum(0) ** (1 / 3),
+    -1: lambda x: 1 / (1 / np.abs(x)).sum(0),
+    np.inf: lambda x: np.abs(x).max(0),
+    -np.inf: lambda x: np.abs(x).min(0),
+}
+
+
+@pytest.mark.parametrize("p", NORMS)
+def test_the_first_argument_of_norm_is_its_order(p):
+    x = np.array([[3.0, -1.0, 2.0], [-4.0, 0.5, 8.0]])
+    t = Tensor(x, requires_grad=True)
+    for y in (t.norm(p, 0), t.norm(p=p, axis=0), t.norm(p, dim=0), t.norm(p, 0, True).squeeze(0)):
+        np.testing.assert_allclose(y.data, NORMS[p](x), rtol=1e-12)
+    assert t.norm(p).item() == pytest.approx(NORMS[p](x.ravel()))
+    y.sum().backward()
+    steps = [x + s * e for e in np.eye(6).reshape(6, 2, 3) for s in (1e-6, -1e-6)]
+    slopes = [(NORMS[p](a).sum() - NORMS[p](b).sum()) / 2e-6 for a, b in zip(steps[::2], steps[1::2], strict=True)]
+    np.testing.assert_allclose(t.grad.data.ravel(), slopes, rtol=1e-6, atol=1e-6)
+    zero = Tensor([0.0, 0.0, 3.0], requires_grad=True)  # where x is 0, so is the gradient
+    with np.errstate(divide="ignore"):
+        zero.norm(p).backward()
+    assert zero.grad.data.tolist() == pytest.approx([0, 0, 0 if p in (0, -1, -np.inf) else 1])
+
+
+def test_norms_of_matrices_are_refused():
+    for order in ("nuc", "2"):
+        with pytest.raises(ValueError, match="a number or 'fro', not"):
+            Tensor(np.eye(2)).norm(order)
+
+
+def test_the_variance_of_too_few_elements_is_infinite_or_nan():
+    x = Tensor([1.0, 2.0])
+    assert x.var().item() == 0.5
+    assert x.var(False).item() == x.var(unbiased=False).item() == x.var(0, False).item() == 0.25
+    assert x.var(correction=0).item() == x.std(correction=0).item() ** 2 == 0.25
+    with np.errstate(all="ignore"):
+        for correction in (2, 3, 7.5):
+            assert x.var(correction=correction).item() == x.std(correction=correction).item() == np.inf
+        for few, correction in (([1.0], 1), ([1.0], 2), ([2.0, 2.0], 2), ([], 1)):
+            assert np.isnan(Tensor(few).var(correction=correction).item())
+            assert np.isnan(Tensor(few).std(correction=correction).item())
+    for wrong in (lambda: x.var(0, 0), lambda: x.std(0, 1), lambda: x.var(0, False, correction=1)):
+        with pytest.raises(TypeError, match="whether it is unbiased"):
+            wrong()
+
+
+def test_the_dtype_of_a_sum():
+    x = Tensor(np.array([[0.5, 1.5]], np.float32), requires_grad=True)
+    for y in (x.sum(dtype=np.float64), x.mean(0, dtype="float64"), x.softmax(dtype=float), x.norm(dtype=np.float64)):
+        assert y.dtype == np.float64
+        y.sum().backward()
+    assert x.grad.dtype == np.float32
+    assert x.log_softmax(1, dtype=np.float64).dtype == np.float64
+    assert Tensor([1, 2]).mean(dtype=np.float64).dtype == np.float64
+    assert x.sum(dtype=int).item() == 1
+
+
+def test_size_is_a_number_that_can_be_called():
+    x = Tensor(np.ones((2, 3)))
+    assert x.size == 6
+    assert isinstance(x.size, int)
+    assert type(x.size // 2) is int
+    assert x.size() == (2, 3)
+    assert (x.size(0), x.size(-1), x.size(dim=1)) == (2, 3, 3)
+    assert f"{x.size}" == "6"
+    assert Tensor(1.0).size() == ()
+    with pytest.raises(IndexError, match="no lengths"):
+        Tensor(1.0).size(0)
+
+
+def test_a_whole_number_indexes_a_list():
+    assert "abc"[Tensor([0.0, 5.0, 1.0]).argmax()] == "b"
+    assert list(range(Tensor(2))) == [0, 1]
+    for wrong in (Tensor(1.0), Tensor([1, 2])):
+        with pytest.raises(TypeError, match="an index is one whole number"):
+            "abc"[wrong]
+
+
+def test_bounds_may_be_tensors():
+    x = np.array([[-1.0, 0.5, 2.0], [3.0, 1.0, -2.0]])
+    low, high = np.array([0.0, 0.75, 1.0]), np.array([[2.0], [1.0]])
+    t, a, b = (Tensor(v, requires_grad=True) for v in (x, low, high))
+    y = t.clip(a, b)
+    np.testing.assert_array_equal(y.data, np.minimum(np.maximum(x, low), high))
+    y.sum().backward()
+    assert t.grad.data.tolist() == [[0, 0, 1], [0, 1, 0]]
+    assert a.grad.data.tolist() == [1, 1, 0]  # where they meet in the last column, neither
+    assert b.grad.data.tolist() == [[0], [1]]
+    np.testing.assert_array_equal(t.clip(min=a).data, np.maximum(x, low))
+    np.testing.assert_array_equal(t.clip(max=b).data, np.minimum(x, high))
+    np.testing.assert_array_equal(t.clip(0.0, b).data, np.minimum(np.maximum(x, 0), high))
+    assert np.isnan(Tensor([np.nan, 1.0]).clip(Tensor([0.0, np.nan])).data).all()
+
+
+def test_dot_is_of_vectors_and_matrices():
+    x = Tensor(np.arange(6.0).reshape(2, 3))
+    assert x.dot(x.T).data.tolist() == (x @ x.T).data.tolist()
+    assert x[0].dot(x[1]).item() == 14
+    with pytest.raises(ValueError, match="use @ for batches"):
+        x.unsqueeze(0).dot(x.T)
+
+
+def test_whether_gradients_are_asked_for_is_yes_or_no():
+    with pytest.raises(TypeError, match=r"True or False, not 3: zeros\(\) makes a shape"):
+        Tensor(2, 3)
+    with pytest.raises(TypeError, match="True or False, not 0"):
+        Tensor([2.0], 0)
+    assert Tensor([1.0], np.True_).requires_grad
+
+
+def test_force_takes_the_values_of_what_requires_gradients():
+    x = Tensor([1.0], requires_grad=True)
+    assert x.numpy(force=True) is x.data

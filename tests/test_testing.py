@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tests.lanes import examples
 from tinygrad_nn import Primitive, Tensor, grad, no_grad
 from tinygrad_nn.testing import GradcheckError, gradcheck, gradgradcheck
 
@@ -76,7 +77,7 @@ def test_right_rules_pass(fast_mode: bool) -> None:
     assert gradgradcheck(right, inputs, fast_mode=fast_mode) is True
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(data=st.data(), error=st.sampled_from([-1.0, -0.02, 0.02, 1e6]))
 def test_one_wrong_element_is_found_wherever_it_is(data: st.DataObject, error: float) -> None:
     shape = data.draw(hnp.array_shapes(min_dims=0, max_dims=3, max_side=3))

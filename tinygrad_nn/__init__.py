@@ -1,5 +1,7 @@
 """tinygrad_nn: a minimal reverse-mode autograd library on NumPy, with PyTorch's names."""
 
+import typing as _typing
+
 import numpy as _np
 
 from . import nn, optim
@@ -7,8 +9,14 @@ from .anomaly import AnomalyError, detect_anomaly
 from .autodiff import enable_grad, grad, is_grad_enabled, no_grad
 from .creation import arange, eye, full, ones, ones_like, rand, randn, zeros, zeros_like
 from .func import hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .ops import Primitive, concatenate, einsum, maximum, minimum, one_hot, pad, stack, where
+from .ops import Primitive, concatenate, einsum, maximum, minimum, one_hot, pad, stack
 from .tensor import Tensor, tensor
+from .tensor import further_names as _further_names
+from .torch_names import TensorNames as _TensorNames
+from .torch_names.elsewhere import ABSENT as _ABSENT
+
+if _typing.TYPE_CHECKING:
+    from .torch_names.top import *  # noqa: F403
 
 __version__ = "0.1.0"
 __all__ = [
@@ -43,7 +51,7 @@ __all__ = [
     "tensor",
     "value_and_grad",
     "vjp",
-    "where",
+    "where",  # noqa: F405 - found below
     "zeros",
     "zeros_like",
 ]
@@ -52,3 +60,25 @@ __all__ = [
 # and page faults would cost more than the arithmetic (five times, on a million elements). It learns to keep
 # them from the largest block that it has ever seen freed; other allocators do not mind.
 _np.empty(2**25 - 2**13, _np.uint8)
+
+
+# --- PyTorch's names, which are loaded when somebody asks for one
+
+
+_further_names(vars(_TensorNames), _ABSENT)
+
+if not _typing.TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .torch_names import top
+
+        value = globals()[name] = top.find(name)
+        return value
+
+
+def __dir__() -> list[str]:
+    from .torch_names import top
+
+    return sorted({*globals(), *top.__all__})

@@ -126,11 +126,13 @@ def _spread(
     return getattr(ops, name)(_cast(name, a, dtype, "f"), axis=axis, correction=n, keepdims=keepdims)
 
 
-def _norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     x = x if x.dtype.kind == "f" else x.astype(DEFAULT_DTYPE)
     if len(axes) == 1:
-        return _vector_norm(x, 2 if ord is None else ord, {"axis": axes, "keepdims": keepdims})
+        if isinstance(ord, str):
+            raise ValueError(f"np.linalg.norm takes ord={ord!r} of a matrix: of a vector it is a number")
+        return ops.norm(x, 2 if ord is None else ord, axes, keepdims)
     if (ord is None and axis is None) or (ord in (None, "f", "fro") and len(axes) == 2):
         return ops.norm(x, axis=axes, keepdims=keepdims)
     if len(axes) != 2:
@@ -143,25 +145,6 @@ def _norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) ->
         raise ValueError(f"np.linalg.norm of a matrix takes ord='fro', 1, -1, math.inf or -math.inf, not {ord!r}")
     sums = ops.sum(ops.abs(x), axis=axes[0 if abs(ord) == 1 else 1], keepdims=True)
     return (ops.max if ord > 0 else ops.min)(sums, axis=axes, keepdims=keepdims)
-
-
-def _vector_norm(x: Any, p: Any, over: dict[str, Any]) -> Any:
-    """(Σ|x|ᵖ)¹ᐟᵖ and its limits; the gradient is 0 where an element, or the norm, is 0."""
-    if isinstance(p, str):
-        raise ValueError(f"np.linalg.norm takes ord={p!r} of a matrix: of a vector it is a number")
-    if p == 2:
-        return ops.norm(x, **over)
-    size = ops.abs(x)
-    if abs(p) == math.inf:
-        return (ops.max if p > 0 else ops.min)(size, **over)
-    if p == 1:
-        return ops.sum(size, **over)
-    if p == 0:
-        return ops.sum(ops.where(x != 0, 1, ops.sign(x)), **over)
-    zero = size == 0
-    total = ops.sum(ops.where(zero, 0 if p > 0 else math.inf, (size + zero) ** p), **over)
-    none = total == 0 if p > 0 else False
-    return ops.where(none, 0, ops.where(none, 1, total) ** (1 / p))
 
 
 # --- products

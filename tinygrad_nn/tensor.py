@@ -7,24 +7,51 @@ arrays, and the nodes that made those. That is the whole graph; `autodiff` walks
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import EllipsisType
-from typing import Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .node import RETAIN, Array, Handle, Hook, Leaf, Node, mode, note_write
 
+if TYPE_CHECKING:
+    from .torch_names import TensorNames
+else:
+
+    class TensorNames:
+        """The place of PyTorch's names for methods: see `further_names`."""
+
+        __slots__ = ()
+
+
 Scalar: TypeAlias = float | int | bool
 Operand: TypeAlias = "Tensor | Array | Scalar"
-Axis: TypeAlias = int | tuple[int, ...] | None
+Axis: TypeAlias = int | tuple[int, ...] | list[int] | None
 
 
 DEFAULT_DTYPE = np.dtype(np.float32)
 
 
-class Tensor:
+class Size(int):
+    """How many elements a tensor has. Called, as in PyTorch, it is the shape, or the length of one axis."""
+
+    shape: tuple[int, ...]
+
+    @overload
+    def __call__(self, dim: None = None) -> tuple[int, ...]: ...
+    @overload
+    def __call__(self, dim: int) -> int: ...
+    def __call__(self, dim: int | None = None) -> tuple[int, ...] | int:
+        if dim is None:
+            return self.shape
+        if not self.shape:
+            raise IndexError("a tensor without axes has no lengths")
+        return self.shape[axes.counted(dim, self.shape)]
+
+
+class Tensor(TensorNames):
     """An n-dimensional array with a gradient.
 
     `data` is shared, not copied, when it is an array already (`tensor()` copies). Python numbers and
@@ -44,8 +71,10 @@ class Tensor:
         self.data = as_array(data, dtype)
         self._grad = None
         self.node = None
-        if requires_grad:
-            self.requires_grad_()
+        if requires_grad is not False:
+            if requires_grad is not True and not isinstance(requires_grad, np.bool_):
+                raise TypeError(f"requires_grad is True or False, not {requires_grad!r}: zeros() makes a shape")
+            self.requires_grad_(bool(requires_grad))
 
     # --- what it is
 
@@ -62,9 +91,11 @@ class Tensor:
         return self.data.ndim
 
     @property
-    def size(self) -> int:
-        """The number of elements (NumPy's meaning; PyTorch calls it `numel()`)."""
-        return self.data.size
+    def size(self) -> Size:
+        """How many elements, as in NumPy; called, `size()` is the shape and `size(dim)` a length, as in PyTorch."""
+        size = Size(self.data.size)
+        size.shape = self.data.shape
+        return size
 
     @property
     def is_leaf(self) -> bool:
@@ -90,6 +121,12 @@ class Tensor:
     def __int__(self) -> int:
         return int(self.item())
 
+    def __index__(self) -> int:
+        """A tensor that holds one whole number indexes a list."""
+        if self.data.size != 1 or self.data.dtype.kind not in "iub":
+            raise TypeError(f"an index is one whole number, this tensor has shape {self.shape} and holds {self.dtype}")
+        return int(self.data.item())
+
     def __format__(self, spec: str) -> str:
         """A tensor without axes is formatted as its number: `f"{loss:.4f}"`."""
         if spec and self.ndim:
@@ -107,6 +144,9 @@ class Tensor:
         from .graph.draw import svg_or_none
 
         return svg_or_none(self)
+
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in _absent]
 
     # --- in and out of the graph
 
@@ -186,9 +226,9 @@ class Tensor:
         """The elements as Python numbers, in lists nested as the axes are."""
         return self.data.tolist()
 
-    def numpy(self) -> Array:
-        """The data, shared. A tensor that requires gradients must be detached first."""
-        if self.node is not None:
+    def numpy(self, *, force: bool = False) -> Array:
+        """The data, shared. A tensor that requires gradients must be detached first, as `force` does."""
+        if self.node is not None and not force:
             raise RuntimeError("this tensor requires gradients: use .detach().numpy() for its values")
         return self.data
 
@@ -234,6 +274,16 @@ class Tensor:
     def __pow__(self, other: Operand) -> Tensor:
         return ops.pow.binary(self, other)
 
+    def __mod__(self, other: Operand) -> Tensor:
+        """What division leaves, with the sign of the divisor."""
+        return self.remainder(other)
+
+    def __rmod__(self, other: Operand) -> Tensor:
+        return type(self).remainder(other, self)
+
+    def __floordiv__(self, other: Operand) -> Tensor:
+        return self.floor_divide(other)
+
     def __rpow__(self, other: Operand) -> Tensor:
         return ops.pow(other, self)
 
@@ -244,7 +294,9 @@ class Tensor:
         return ops.matmul(self, other)
 
     def dot(self, other: Tensor | Array) -> Tensor:
-        """`self @ other` for matrices and vectors (NumPy's `dot`, which is quicker on small arrays)."""
+        """`self @ other` for vectors, as in PyTorch, and for matrices, so that rules of gradients may say `dot`."""
+        if self.data.ndim > 2 or np.ndim(_data(other)) > 2:
+            raise ValueError("dot is about vectors and matrices: use @ for batches, or tensordot")
         return ops.matmul(self, other)
 
     def __rmatmul__(self, other: Tensor | Array) -> Tensor:
@@ -343,9 +395,14 @@ class Tensor:
     def sign(self) -> Tensor:
         return ops.sign(self)
 
-    def clip(self, min: float | None = None, max: float | None = None) -> Tensor:
-        """Bounded from below and above; the gradient is 1 on the bounds themselves, as in PyTorch."""
+    def clip(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+        """Bounded from below and above; the gradient is 1 on the bounds themselves, as in PyTorch.
+
+        Bounds may be tensors, which broadcast and get the gradient where they are taken.
+        """
         low, high = (bound.item() if isinstance(bound, np.generic) else bound for bound in (min, max))
+        if isinstance(low, Tensor | np.ndarray) or isinstance(high, Tensor | np.ndarray):
+            return ops.bounded(self, low, high)
         return ops.clip(self, low=low, high=high)
 
     def maximum(self, other: Operand) -> Tensor:
@@ -360,105 +417,272 @@ class Tensor:
         """These elements where `condition` holds, those of `other` elsewhere."""
         return ops.where(condition, self, other)
 
-    def softmax(self, axis: int = -1) -> Tensor:
-        return ops.softmax(self, axis=axis)
+    def softmax(self, axis: int | None = None, dtype: DTypeLike | None = None, *, dim: int | None = None) -> Tensor:
+        """exp(x) / Σ exp(x) along an axis, the last by default."""
+        axis = axes.either(axis, dim)
+        axis = -1 if axis is None else axes.counted(axis, self.shape)
+        return ops.softmax(self._as(dtype), axis=axis)
 
-    def log_softmax(self, axis: int = -1) -> Tensor:
-        return ops.log_softmax(self, axis=axis)
+    def log_softmax(self, axis: int | None = None, dtype: DTypeLike | None = None, *, dim: int | None = None) -> Tensor:
+        """x - log Σ exp(x) along an axis, the last by default."""
+        axis = axes.either(axis, dim)
+        axis = -1 if axis is None else axes.counted(axis, self.shape)
+        return ops.log_softmax(self._as(dtype), axis=axis)
 
-    # --- reductions
+    # --- reductions: NumPy's names, and PyTorch's for the same
 
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return ops.sum(self, axis=axis, keepdims=keepdims)
+    def _as(self, dtype: DTypeLike | None) -> Tensor:
+        return self if dtype is None else self.astype(dtype)
 
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return ops.mean(self, axis=axis, keepdims=keepdims)
+    def sum(
+        self,
+        axis: Axis = None,
+        keepdims: bool = False,
+        *,
+        dim: Axis = None,
+        keepdim: bool | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor:
+        if axis is not None or keepdims is not False or dim is not None or keepdim is not None:
+            axis, keepdims = axes.over(self.shape, axis, keepdims, dim, keepdim)
+        return ops.sum(self if dtype is None else self.astype(dtype), axis=axis, keepdims=keepdims)
 
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """The largest element; where several are equally large they share the gradient (`torch.amax`)."""
+    def mean(
+        self,
+        axis: Axis = None,
+        keepdims: bool = False,
+        *,
+        dim: Axis = None,
+        keepdim: bool | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor:
+        if axis is not None or keepdims is not False or dim is not None or keepdim is not None:
+            axis, keepdims = axes.over(self.shape, axis, keepdims, dim, keepdim)
+        return ops.mean(self if dtype is None else self.astype(dtype), axis, keepdims)
+
+    @overload
+    def max(self, *, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
+    @overload
+    def max(self, dim: int, keepdim: bool = False) -> ops.ValuesAndIndices: ...
+    @overload
+    def max(self, other: Tensor | Array, /) -> Tensor: ...
+    def max(
+        self, dim: Any = None, keepdim: bool = False, *, axis: Axis = None, keepdims: bool = False, other: Any = None
+    ) -> Tensor | ops.ValuesAndIndices:
+        """The largest element; where several are equally large they share the gradient.
+
+        `max(axis=...)` has the largest along axes, as in NumPy and in `amax`; `max(dim)` has them with their indices,
+        as in PyTorch, where of equal ones the first gets the gradient. `max(other)` is `maximum(other)`.
+        """
+        if dim is not None or other is not None or keepdim:
+            return self._extreme("max", dim, keepdim, axis, keepdims, other)
+        if axis is not None or keepdims is not False:
+            axis, keepdims = axes.over(self.shape, axis, keepdims)
         return ops.max(self, axis=axis, keepdims=keepdims)
 
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """The smallest element; where several are equally small they share the gradient (`torch.amin`)."""
+    @overload
+    def min(self, *, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
+    @overload
+    def min(self, dim: int, keepdim: bool = False) -> ops.ValuesAndIndices: ...
+    @overload
+    def min(self, other: Tensor | Array, /) -> Tensor: ...
+    def min(
+        self, dim: Any = None, keepdim: bool = False, *, axis: Axis = None, keepdims: bool = False, other: Any = None
+    ) -> Tensor | ops.ValuesAndIndices:
+        """The smallest element; where several are equally small they share the gradient.
+
+        `min(axis=...)` has the smallest along axes, as in NumPy and in `amin`; `min(dim)` has them with their indices,
+        as in PyTorch, where of equal ones the first gets the gradient. `min(other)` is `minimum(other)`.
+        """
+        if dim is not None or other is not None or keepdim:
+            return self._extreme("min", dim, keepdim, axis, keepdims, other)
+        if axis is not None or keepdims is not False:
+            axis, keepdims = axes.over(self.shape, axis, keepdims)
         return ops.min(self, axis=axis, keepdims=keepdims)
 
-    def var(self, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Tensor:
-        """Σ(x - mean)² / (n - correction); PyTorch's default, where NumPy divides by n."""
-        return ops.var(self, axis, correction, keepdims)
+    def _extreme(
+        self,
+        name: Literal["max", "min"],
+        dim: Any,
+        keepdim: bool,
+        axis: Axis,
+        keepdims: bool,
+        other: Any,
+    ) -> Tensor | ops.ValuesAndIndices:
+        """Along one axis with the indices, or of each pair."""
+        if dim is None and other is None:
+            raise TypeError(f"{name}(keepdim=...) goes with dim=, {name}(keepdims=...) with axis=")
+        if other is not None or isinstance(dim, Tensor | np.ndarray):
+            if axis is not None or keepdims or keepdim or (dim is not None and other is not None):
+                raise TypeError(f"{name}(other) is {name}imum(other), and has no axis")
+            return getattr(ops, f"{name}imum")(self, dim if other is None else other)
+        return ops.extremes(self, name, axes.either(axis, dim), axes.over((), None, keepdims, None, keepdim or None)[1])
 
-    def std(self, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Tensor:
+    def var(
+        self,
+        axis: Axis | bool = None,
+        unbiased: bool | None = None,
+        keepdims: bool = False,
+        *,
+        correction: float | None = None,
+        dim: Axis = None,
+        keepdim: bool | None = None,
+    ) -> Tensor:
+        """Σ(x - mean)² / (n - correction), with correction 1 by default, as in PyTorch; NumPy divides by n.
+
+        `unbiased` is whether the correction is 1 or 0. Of too few elements it is infinity, or NaN.
+        """
+        return ops.var(self, *self._spread("var", axis, unbiased, keepdims, correction, dim, keepdim))
+
+    def std(
+        self,
+        axis: Axis | bool = None,
+        unbiased: bool | None = None,
+        keepdims: bool = False,
+        *,
+        correction: float | None = None,
+        dim: Axis = None,
+        keepdim: bool | None = None,
+    ) -> Tensor:
         """The square root of `var`; where that is 0, so is the gradient."""
-        return ops.std(self, axis, correction, keepdims)
+        return ops.std(self, *self._spread("std", axis, unbiased, keepdims, correction, dim, keepdim))
 
-    def norm(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """The Euclidean norm, sqrt(Σx²); at 0 its gradient is 0."""
-        return ops.norm(self, axis, keepdims)
+    def _spread(
+        self, name: str, axis: Any, unbiased: Any, keepdims: bool, correction: float | None, dim: Axis, keepdim: Any
+    ) -> tuple[Axis, float, bool]:
+        """The axis, the correction and whether the axes stay, of `var` and `std`."""
+        if isinstance(axis, bool) and unbiased is None:  # var(False) is PyTorch's
+            axis, unbiased = None, axis
+        if unbiased is not None:
+            if not isinstance(unbiased, bool) or correction is not None:
+                raise TypeError(
+                    f"{name} takes whether it is unbiased, True or False, or a correction by its name, correction=0; "
+                    f"not unbiased={unbiased!r} and correction={correction!r}"
+                )
+            correction = int(unbiased)
+        axis, keepdims = axes.over(self.shape, axis, keepdims, dim, keepdim)
+        return axis, 1 if correction is None else correction, keepdims
 
-    def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def norm(
+        self,
+        p: float | str | None = "fro",
+        dim: Axis = None,
+        keepdim: bool = False,
+        dtype: DTypeLike | None = None,
+        *,
+        axis: Axis = None,
+        keepdims: bool = False,
+    ) -> Tensor:
+        """The p-norm (Σ|x|^p)^(1/p) of all elements, or along axes; where x is 0 its gradient is 0.
+
+        p = 2 or "fro", the default, is sqrt(Σx²); infinity the largest |x|, -infinity the smallest; 0 how many are
+        not 0. A norm of matrices as such, "nuc" say, is not here: ValueError.
+        """
+        order = 2.0 if p is None or p == "fro" else p
+        if isinstance(order, str):
+            raise ValueError(f"norm knows the order of a sum of powers, a number or 'fro', not {p!r}")
+        axis, keepdims = axes.over(self.shape, axis, keepdims, dim, keepdim or None)
+        return ops.norm(self._as(dtype), order, axis, keepdims)
+
+    def logsumexp(
+        self, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool | None = None
+    ) -> Tensor:
         """log Σ exp(x), without overflow."""
+        axis, keepdims = axes.over(self.shape, axis, keepdims, dim, keepdim)
         return ops.logsumexp(self, axis=axis, keepdims=keepdims)
 
-    def argmax(self, axis: int | None = None) -> Tensor:
-        return wrap(np.asarray(self.data.argmax(axis)), None)
+    def argmax(
+        self, axis: int | None = None, keepdims: bool = False, *, dim: int | None = None, keepdim: bool | None = None
+    ) -> Tensor:
+        """Where the largest element is, the first of equal ones: in the flattened tensor, or along one axis."""
+        return self._place(self.data.argmax, axis, keepdims, dim, keepdim)
 
-    def argmin(self, axis: int | None = None) -> Tensor:
-        return wrap(np.asarray(self.data.argmin(axis)), None)
+    def argmin(
+        self, axis: int | None = None, keepdims: bool = False, *, dim: int | None = None, keepdim: bool | None = None
+    ) -> Tensor:
+        """Where the smallest element is, the first of equal ones: in the flattened tensor, or along one axis."""
+        return self._place(self.data.argmin, axis, keepdims, dim, keepdim)
 
-    def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return wrap(np.asarray(self.data.any(axis, keepdims=keepdims)), None)
+    def _place(self, find: Any, axis: Any, keepdims: bool, dim: int | None, keepdim: bool | None) -> Tensor:
+        axis = axes.either(axis, dim)
+        _, keepdims = axes.over((), None, keepdims, None, keepdim)
+        return wrap(np.asarray(find(None if axis is None else axes.counted(axis, self.shape), keepdims=keepdims)), None)
 
-    def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return wrap(np.asarray(self.data.all(axis, keepdims=keepdims)), None)
+    def any(
+        self, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool | None = None
+    ) -> Tensor:
+        return self._whether(self.data.any, axis, keepdims, dim, keepdim)
+
+    def all(
+        self, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool | None = None
+    ) -> Tensor:
+        return self._whether(self.data.all, axis, keepdims, dim, keepdim)
+
+    def _whether(self, test: Any, axis: Axis, keepdims: bool, dim: Axis, keepdim: bool | None) -> Tensor:
+        axis, keepdims = axes.over(self.shape, axes.either(axis, dim), keepdims, None, keepdim)
+        return wrap(np.asarray(test(axis, keepdims=keepdims)), None)
 
     # --- shape
 
     @overload
-    def reshape(self, shape: tuple[int, ...], /) -> Tensor: ...
+    def reshape(self, shape: Sequence[int]) -> Tensor: ...
     @overload
     def reshape(self, *shape: int) -> Tensor: ...
-    def reshape(self, *shape: Any) -> Tensor:
-        return ops.reshape(self, shape=varargs(shape))
+    def reshape(self, *sizes: Any, shape: Sequence[int] | None = None) -> Tensor:
+        return ops.reshape(self, shape=varargs(sizes, shape))
 
     @overload
-    def transpose(self, axes: tuple[int, ...], /) -> Tensor: ...
+    def permute(self, dims: Sequence[int]) -> Tensor: ...
     @overload
-    def transpose(self, *axes: int) -> Tensor: ...
-    def transpose(self, *axes: Any) -> Tensor:
-        """Permute the axes, or reverse them when none are given (NumPy's meaning)."""
-        return ops.transpose(self, axes=varargs(axes) or tuple(range(self.ndim))[::-1])
+    def permute(self, *dims: int) -> Tensor: ...
+    def permute(self, *axes: Any, dims: Sequence[int] | None = None) -> Tensor:
+        """All axes in another order: `x.permute(2, 0, 1)`."""
+        return ops.permute(self, varargs(axes, dims))
+
+    def transpose(self, dim0: int, dim1: int) -> Tensor:
+        """Two axes exchanged, as in PyTorch; `permute` takes all axes, and `T` turns them round."""
+        return ops.swapaxes(self, dim0, dim1)
 
     @property
     def T(self) -> Tensor:  # noqa: N802
-        return self.transpose()
+        return ops.transpose(self, axes=tuple(range(self.ndim))[::-1])
 
     @property
     def mT(self) -> Tensor:  # noqa: N802
         """The last two axes exchanged."""
         if self.ndim < 2:
             raise ValueError(f"mT needs at least 2 dimensions, this tensor has shape {self.shape}")
-        return self.transpose(*range(self.ndim - 2), self.ndim - 1, self.ndim - 2)
+        n = self.ndim
+        return ops.transpose(self, axes=(*range(n - 2), n - 1, n - 2))
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """The axes `start_dim` to `end_dim` as one."""
         return ops.flatten(self, start_dim, end_dim)
 
-    def squeeze(self, axis: int | None = None) -> Tensor:
-        """Without the axes of length 1, or without that one."""
-        return ops.squeeze(self, axis)
+    def squeeze(self, axis: Axis = None, *, dim: Axis = None) -> Tensor:
+        """Without the axes of length 1, or without these of them."""
+        return ops.squeeze(self, axes.either(axis, dim))
 
-    def unsqueeze(self, axis: int) -> Tensor:
+    def unsqueeze(self, axis: int | None = None, *, dim: int | None = None) -> Tensor:
         """With a new axis of length 1."""
-        return ops.unsqueeze(self, axis)
+        return ops.unsqueeze(self, axes.either(axis, dim))
 
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        return ops.swapaxes(self, axis1, axis2)
+    def swapaxes(self, axis0: int, axis1: int) -> Tensor:
+        return ops.swapaxes(self, axis0, axis1)
 
-    def split(self, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
-        """Parts of one size (the last perhaps smaller), or of the sizes given."""
-        return ops.split(self, sizes, axis)
+    def split(
+        self, split_size: int | Sequence[int], axis: int | None = None, *, dim: int | None = None
+    ) -> tuple[Tensor, ...]:
+        """Parts of one size (the last perhaps smaller), or of the sizes given, along an axis, the first by default."""
+        axis = axes.either(axis, dim)
+        return ops.split(self, split_size, 0 if axis is None else axis)
 
-    def broadcast_to(self, shape: tuple[int, ...]) -> Tensor:
-        return ops.broadcast_to(self, shape=shape)
+    @overload
+    def broadcast_to(self, size: Sequence[int]) -> Tensor: ...
+    @overload
+    def broadcast_to(self, *size: int) -> Tensor: ...
+    def broadcast_to(self, *sizes: Any, size: Sequence[int] | None = None) -> Tensor:
+        return ops.broadcast_to(self, shape=varargs(sizes, size))
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """A copy in another dtype; integers and booleans pass no gradient."""
@@ -569,6 +793,21 @@ def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
     return t
 
 
+_absent: set[str] = set()
+
+
+def further_names(present: Mapping[str, Any], absent: Mapping[str, Any]) -> None:
+    """More methods for every Tensor, and names of which it says only what to use instead.
+
+    The package hands them down, for they are made of what stands on Tensors. (That they are looked for only when
+    somebody asks, by `__getattr__`, would make each `x.data` slower.)
+    """
+    for name, value in (*present.items(), *absent.items()):
+        if not name.startswith("_"):
+            setattr(TensorNames, name, value)
+    _absent.update(absent)
+
+
 def gradient(t: Tensor) -> Array | None:
     """`t.grad` as an array to look at, not to keep: an optimiser may have lent the memory and will reuse it."""
     return t._grad.data if isinstance(t._grad, Tensor) else t._grad
@@ -594,11 +833,27 @@ def as_array(value: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Array
 
 
 def _data(value: Any) -> Any:
-    return value.data if isinstance(value, Tensor) else value
+    if isinstance(value, Tensor):
+        return value.data
+    refuse_tensors_in(value)
+    return value
 
 
-def varargs(values: tuple[Any, ...]) -> tuple[int, ...]:
-    """`f(2, 3)` and `f((2, 3))` alike."""
+def refuse_tensors_in(value: Any) -> None:
+    """TypeError for a tuple or a list that holds Tensors: as an operand it is no array."""
+    if isinstance(value, tuple | list) and any(isinstance(part, Tensor) for part in value):
+        if hasattr(value, "values"):
+            raise TypeError("an operand is a Tensor, an array or numbers, not values with their indices: take .values")
+        what = f"a {type(value).__name__} of {len(value)} with Tensors in it"
+        raise TypeError(f"an operand is a Tensor, an array or numbers, not {what}: join them by stack()")
+
+
+def varargs(values: tuple[Any, ...], by_name: Sequence[int] | None = None) -> tuple[int, ...]:
+    """`f(2, 3)` and `f((2, 3))` alike, and where an argument has a name, `f(shape=(2, 3))`."""
+    if by_name is not None:
+        if values:
+            raise TypeError(f"{values} and {by_name!r}, given by name, are one argument: give one of them")
+        return (by_name,) if isinstance(by_name, int) else tuple(by_name)
     if len(values) == 1 and isinstance(values[0], Sequence):
         return tuple(values[0])
     return values
@@ -623,3 +878,4 @@ def _part(index: Any) -> Index:
 # The one circle among the files: Tensor's operators are the primitives of `ops`, whose results are
 # Tensors, and `backward()` is `autodiff`'s. It is opened here, when everything above is defined.
 from . import autodiff, numpy_interface, ops  # noqa: E402
+from .ops import axes  # noqa: E402

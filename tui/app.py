@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from rich.segment import Segment
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.color import Color
+from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
@@ -47,6 +50,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.main import MINIMUM_SIZE, PANES, MainScreen
 from tui.screens.open import Chosen, OpenScreen
 from tui.screens.prompt import PromptScreen
+from tui.streams import bare
 from tui.widgets.hyperparameters import Changed
 from tui.widgets.timeline import Timeline
 
@@ -55,6 +59,13 @@ __all__ = ["MINIMUM_SIZE", "NNDebugApp"]
 POLL_EVERY = 1 / 10  # seconds
 LEAVES_WITHIN = 2.0  # seconds, whatever hangs
 DIALOGUES = (BranchesScreen, BreakpointsScreen, ConfirmScreen, GraphScreen, HelpScreen, OpenScreen, PromptScreen)
+
+
+class Harmless(LineFilter):
+    """Takes out of every line what a terminal would obey, so that no widget has to think of it."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return [Segment(bare(text), style, control) for text, style, control in segments]
 
 
 class NNDebugApp(App[int]):
@@ -73,6 +84,10 @@ class NNDebugApp(App[int]):
         self._left: Snapshot | None = None  # what the session said when it was last sent elsewhere
         self._topic = ""  # of the next notice
         self._running_in: asyncio.AbstractEventLoop | None = None
+        self._harmless = Harmless()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._harmless]
 
     def get_default_screen(self) -> Screen[Any]:
         return self.main

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
 from . import __version__, leaving
-from .exits import MEANINGS, Exit
-from .parsing import Answered, Parser, Refused
+from .exits import MEANINGS, Answered, Exit, Refused
+from .parsing import Parser
 from .streams import announce, complain, mute, prepare, reader_gone, reserved, say
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def _command(arguments: Sequence[str]) -> int:
             from . import recorded
 
             return recorded.main(command, arguments[1:])
+        if command and not command.startswith("-"):
+            _check_file(command)  # before anything else is wrong with what follows it
         return _screen(arguments)
     except Answered:
         return Exit.FINE
@@ -318,7 +320,8 @@ def _completion(arguments: Sequence[str]) -> int:
     options = _completion_parser().parse_args(arguments)
     from .completion import script
 
-    say(script(options.shell))
+    commands = {name: (help, parser_of(name)) for name, help in COMMANDS.items()}
+    say(script(options.shell, screen_parser(file=False), commands))
     return Exit.FINE
 
 

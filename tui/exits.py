@@ -1,4 +1,4 @@
-"""The exit codes of `nn-debug`, in one place."""
+"""How a command ends: its exit code, in one place, and what ends it early."""
 
 from __future__ import annotations
 
@@ -28,3 +28,11 @@ MEANINGS = {
     Exit.BROKEN_PIPE: "whoever read the output has gone (SIGPIPE)",
     Exit.TERMINATED: "terminated (SIGTERM)",
 }
+
+
+class Refused(Exception):
+    """Bad input: the message is one clear line for the user."""
+
+
+class Answered(Exception):
+    """The command line has been answered already, by its help or the version."""

@@ -20,10 +20,11 @@ from tinygrad_nn.training.recorder import Recorder
 from tinygrad_nn.training.report import ClassScores, RegressionReport, evaluate
 
 from . import leaving
+from .console import console
 from .drawing import format_number
 from .exits import Exit
 from .parsing import failed
-from .streams import complain, console, safe, say
+from .streams import complain, safe, say
 
 if TYPE_CHECKING:
     from rich.console import Console

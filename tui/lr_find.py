@@ -12,10 +12,11 @@ from textual.geometry import Region
 from tinygrad_nn.training import Experiment, Hyperparameters, LRRangeTest, lr_range_test
 from tinygrad_nn.training.export import dumps
 
+from .console import console
 from .drawing import SKY, Canvas, curve, log_ticks, nice_ticks, tick_labels
 from .exits import Exit
 from .parsing import failed
-from .streams import console, safe, say
+from .streams import safe, say
 
 WIDTH, HEIGHT = 100, 12  # of the chart at the most, in cells; without its axes
 

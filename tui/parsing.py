@@ -6,15 +6,9 @@ import argparse
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .exits import Exit
-
-
-class Refused(Exception):
-    """Bad input: the message is one clear line for the user."""
-
-
-class Answered(Exception):
-    """The command line has been answered already, by its help or the version."""
+from .exits import Answered, Exit
+from .exits import Refused as Refused
+from .streams import complain, say
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,8 +27,6 @@ class Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        from .streams import say
-
         say(message.rstrip(), file)  # argparse would not tell where it cannot be written
 
     def error(self, message: str) -> NoReturn:
@@ -47,8 +39,6 @@ class Parser(argparse.ArgumentParser):
 def failed(name: str, error: BaseException) -> Exit:
     """Tell what the code of the experiment `name` has raised, as theirs. What is not theirs is raised again."""
     from tinygrad_nn.training.files import ExperimentError, by_user, interrupted, user_traceback
-
-    from .streams import complain
 
     if isinstance(error, ExperimentError):
         complain(str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -21,10 +22,11 @@ from tinygrad_nn.training.runlog import RunFileError, RunLog
 from tinygrad_nn.training.runs import Summary, directory, remove, resume, summaries, summary
 from tinygrad_nn.training.source import Source
 
+from .console import console
 from .drawing import format_number
-from .exits import Exit
-from .parsing import Parser, Refused, failed
-from .streams import announce, complain, console, deliver, reserved, safe, say
+from .exits import Exit, Refused
+from .parsing import Parser, failed
+from .streams import announce, complain, deliver, reserved, safe, say
 
 
 def main(command: str, arguments: Sequence[str]) -> int:
@@ -33,6 +35,8 @@ def main(command: str, arguments: Sequence[str]) -> int:
         return COMMANDS[command](arguments)
     except (RunFileError, ExperimentError) as error:
         raise Refused(str(error)) from None
+    except sqlite3.Error as error:
+        raise Refused(f"the run's file is damaged: {error}") from None
 
 
 def _resume_parser() -> Parser:
@@ -174,7 +178,7 @@ def _compare(arguments: Sequence[str]) -> int:
     values = [_known(entry) for entry in entries]
     different = [n for n in KNOBS if len({KNOBS[n].show(own[n]) if n in own else "–" for own in values}) > 1]
     best = min(entries, key=lambda e: (math.isnan(e.best_val_loss), e.best_val_loss))
-    alike = len({(entry.info.name, entry.info.metric) for entry in entries}) == 1
+    alike = len({(e.info.name, e.info.metric) for e in entries}) == 1 and not math.isnan(best.best_val_loss)
     if options.json:
         differences = {name: [own.get(name) for own in values] for name in different}
         lowest = str(best.path) if alike else None

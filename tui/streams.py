@@ -1,6 +1,6 @@
 """What the commands write: safe to show, and in whatever encoding the stream has.
 
-All that a command prints goes through `say` or a `Console` from here. Names come out of other people's files, and
+All that a command prints goes through `say`, or a console of `tui.console`. Names come out of other people's files, and
 a terminal obeys what it is sent.
 """
 
@@ -15,12 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from .parsing import Refused
+from .exits import Refused
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from rich.console import Console
 
 # Control characters; surrogates, which a file name holds that is not in the system's encoding; what breaks lines or
 # turns the direction of writing; what is not seen. Joiners and soft hyphens belong to words.
@@ -33,6 +31,11 @@ UNSAFE = re.compile(
 def safe(text: str, lines: bool = False) -> str:
     r"""`text` with what a terminal would obey or hide as escapes, `\x1b`; with `lines`, newlines and tabs stay."""
     return UNSAFE.sub(lambda found: found[0] if lines and found[0] in "\n\t" else _escaped(found[0]), text)
+
+
+def bare(text: str) -> str:
+    """`text` without that, in as many cells as before: only the surrogates had any."""
+    return UNSAFE.sub(lambda found: "?" if "\ud800" <= found[0] <= "\udfff" else "", text)
 
 
 def _escaped(character: str) -> str:
@@ -66,25 +69,17 @@ ALIKE = str.maketrans("→←↑↓–—…·∇Δ²✖✔▲●○◐█▪│
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
-    """The part of a text that an encoding has no characters for: a letter or sign like it, else a question mark."""
+    """The part of a text that an encoding has no characters for: signs like ours, a question mark for all others."""
     assert isinstance(error, UnicodeEncodeError)
     part = error.object[error.start : error.end]
-    return "".join(_alike(character, error.encoding) for character in part), error.end
+    return "".join(map(_alike, part)), error.end
 
 
-def _alike(character: str, encoding: str) -> str:
-    import unicodedata
-
-    plain = unicodedata.normalize("NFKD", character.translate(ALIKE))[:1]
-    if "\u2800" < plain <= "\u28ff":  # braille, of which curves are drawn
-        plain = "*"
-    elif plain == "\u2800":
-        plain = " "
-    try:
-        plain.encode(encoding)
-    except UnicodeError:
-        return "?"
-    return plain
+def _alike(character: str) -> str:
+    if "\u2800" <= character <= "\u28ff":  # braille, of which curves are drawn
+        return " " if character == "\u2800" else "*"
+    alike = character.translate(ALIKE)
+    return alike if alike.isascii() else "?"
 
 
 def prepare() -> None:
@@ -101,17 +96,6 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # somebody has put a stream of their own in its place
             cast(Any, stream).reconfigure(errors=HANDLER)
-
-
-def console(**options: Any) -> Console:
-    """A Rich console that takes texts as they are; a closed pipe is an error as everywhere."""
-    from rich.console import Console
-
-    class Ours(Console):
-        def on_broken_pipe(self) -> None:
-            raise  # what Rich is handling: it would end the program with 1
-
-    return Ours(markup=False, emoji=False, highlight=False, **options)
 
 
 # --- pipes and files

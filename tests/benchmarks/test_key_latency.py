@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
 from textual import events
 
 from tinygrad_nn.training.source import Source
@@ -12,6 +13,7 @@ from tui.app import NNDebugApp
 from tui.inferior import Inferior, Start
 
 
+@pytest.mark.program
 def test_key_latency(benchmark):
     """One round is one key, from the terminal driver to its action."""
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests.lanes import examples
 from tests.ops.strategies import cases
 from tinygrad_nn import Primitive, Tensor, nn, no_grad, ops
 from tinygrad_nn.graph import to_onnx
@@ -216,7 +217,7 @@ def test_a_start_that_is_as_long_as_the_batch(path):
         lambda x: ops.pad(x, ((0, 0), (1, 2), (0, 3))),
         lambda x: ops.scatter(x, index=(slice(None), np.array([0, 2, 2])), shape=(len(x), 5, 4)),
         lambda x: x.unsqueeze(1).broadcast_to((len(x), 2, 3, 4)),
-        lambda x: x.transpose(1, 0, 2).flatten(1).transpose(),
+        lambda x: x.permute(1, 0, 2).flatten(1).T,
         lambda x: ops.einsum("bij,bkj->bik", x, x),
         lambda x: x @ x.mT,
         lambda x: x.var(axis=(1, 2)) + x.norm(axis=(1, 2)) + x.logsumexp(axis=(-1, -2)),
@@ -245,7 +246,7 @@ def test_a_size_that_does_not_follow_the_batch_fixes_it(path):
 
 
 @pytest.mark.parametrize("name", sorted(ops.TABLE))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_primitive_is_translated(name, data, tmp_path):
     assert name in TRANSLATIONS

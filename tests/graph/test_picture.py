@@ -12,9 +12,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.lanes import examples
 from tinygrad_nn import Tensor, grad, nn
 from tinygrad_nn.graph import (
     DrawingError,
@@ -148,7 +149,7 @@ def graphs(draw):
 
 
 @drawn
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(60)
 @given(graphs(), st.sampled_from(ENGINES), st.sampled_from(["light", "dark"]), st.sampled_from(["TB", "LR"]))
 def test_hostile_names_are_drawn_as_they_are(shown, engine, theme, direction):
     svg = read(draw(dot(shown, direction, theme), engine=engine))

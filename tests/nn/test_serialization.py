@@ -379,9 +379,11 @@ def test_a_process_killed_while_it_saves_leaves_the_old_file(step: str, file: Pa
     assert (nn.load(file)["x"] == 3).all()
 
 
+@pytest.mark.program
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
-def test_a_process_killed_at_any_moment_leaves_a_whole_file(file: Path) -> None:
-    for delay in rng().uniform(0, 0.02, 5):
+@pytest.mark.parametrize("kills", [5, pytest.param(60, marks=pytest.mark.slow)])
+def test_a_process_killed_at_any_moment_leaves_a_whole_file(kills: int, file: Path) -> None:
+    for delay in rng().uniform(0, 0.02, kills):
         file.unlink(missing_ok=True)
         child = start(SAVING_FOR_EVER, str(file))
         try:

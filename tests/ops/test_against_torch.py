@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.lanes import examples
 from tests.ops.strategies import cases
 from tinygrad_nn import Primitive, Tensor, grad, ops
 
@@ -155,7 +156,7 @@ def counterpart(name: str) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("name", sorted(ops.TABLE))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(20)
 @given(data=st.data())
 def test_primitives(name: str, data: st.DataObject) -> None:
     case = data.draw(cases(name))
@@ -173,6 +174,7 @@ COMPOSED: dict[str, Pair] = {
         lambda x, y: F.binary_cross_entropy_with_logits(x, y.sigmoid()),
         [(3, 2), (3, 2)],
     ),
+    "bounded": (lambda x, y, z: ops.bounded(x, y, z + 1), lambda x, y, z: x.clamp(y, z + 1), [(5, 4), (4,), (5, 1)]),
     "conv2d": (
         lambda x, w, b: ops.conv2d(x, w, b, stride=(2, 1), padding=(1, 0)),
         lambda x, w, b: F.conv2d(x, w, b, stride=(2, 1), padding=(1, 0)),
@@ -184,6 +186,7 @@ COMPOSED: dict[str, Pair] = {
         [(3, 4)],
     ),
     "elu": (lambda x: ops.elu(x, 0.7), lambda x: F.elu(x, 0.7), [(4, 3)]),
+    "extremes": (lambda x: ops.extremes(x, "min", 1).values, lambda x: x.min(1).values, [(3, 4)]),
     "flatten": (lambda x: ops.flatten(x, 1, 2), lambda x: x.flatten(1, 2), [(2, 3, 2, 2)]),
     "gelu": (ops.gelu, F.gelu, [(4, 3)]),
     "leaky_relu": (lambda x: ops.leaky_relu(x, 0.1), lambda x: F.leaky_relu(x, 0.1), [(4, 3)]),
@@ -191,10 +194,16 @@ COMPOSED: dict[str, Pair] = {
     "matmul": (ops.matmul, torch.matmul, [(2, 1, 3, 4), (5, 4, 2)]),
     "max_pool2d": (lambda x: ops.max_pool2d(x, 2, 1), lambda x: F.max_pool2d(x, 2, 1), [(1, 2, 3, 4)]),
     "mean": (lambda x: x.mean((0, 2)), lambda x: x.mean((0, 2)), [(2, 3, 4)]),
-    "min": (lambda x: x.min(1, keepdims=True), lambda x: x.amin(1, keepdim=True), [(3, 4)]),
+    "min": (lambda x: x.min(axis=1, keepdims=True), lambda x: x.amin(1, keepdim=True), [(3, 4)]),
     "minimum": (ops.minimum, torch.minimum, [(3, 4), (4,)]),
-    "norm": (lambda x: x.norm(0), lambda x: torch.linalg.vector_norm(x, dim=0), [(3, 4)]),
+    "norm": (lambda x: x.norm(3, 0), lambda x: x.norm(3, 0), [(3, 4)]),
     "pad": (lambda x: ops.pad(x, ((1, 0), (0, 2))), lambda x: F.pad(x, (0, 2, 1, 0)), [(2, 3)]),
+    "permute": (lambda x: ops.permute(x, (2, 0, -2)), lambda x: x.permute(2, 0, -2), [(2, 3, 4)]),
+    "picked": (
+        lambda x: ops.picked(x, np.array([[0, 2], [2, 2]]), 0),
+        lambda x: x.gather(0, torch.tensor([[0, 2], [2, 2]])),
+        [(3, 4)],
+    ),
     "silu": (ops.silu, F.silu, [(4, 3)]),
     "split": (
         lambda x: ops.concatenate(ops.split(x, [1, 3], 1)[::-1], axis=1),
@@ -232,7 +241,7 @@ COMPOSED: dict[str, Pair] = {
 def test_everything_composed_is_compared() -> None:
     functions = {name for name in ops.__all__ if callable(getattr(ops, name))}
     primitives = {name for name in functions if isinstance(getattr(ops, name), Primitive)}
-    without_gradient = {"EachInput", "Primitive", "one_hot"}
+    without_gradient = {"EachInput", "ValuesAndIndices", "Primitive", "one_hot"}
     assert functions - primitives - without_gradient <= {*COMPOSED, *ops.TABLE}
 
 
@@ -250,9 +259,19 @@ EDGES: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Any]]] = {
     "abs at 0": (ops.abs, torch.abs, [[-1.0, 0.0, -0.0, 1.0]]),
     "sign at 0": (ops.sign, torch.sign, [[-1.0, 0.0, -0.0, 1.0]]),
     "clip on its bounds": (lambda x: x.clip(-1, 2), lambda x: x.clamp(-1, 2), [[-1.5, -1.0, 0.0, 2.0, 2.5]]),
+    "clip on bounds that are tensors": (
+        lambda x, y, z: x.clip(y, z),
+        lambda x, y, z: x.clamp(y, z),
+        [[-1.0, 2.0, 2.5, 3.0, 0.0], [-1.0, 0.0, 2.5, 4.0, 1.0], [1.0, 2.0, 2.5, 3.0, 1.0]],
+    ),
+    "equal elements of max with indices": (
+        lambda x: x.max(1).values,
+        lambda x: x.max(1).values,
+        [[[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]]],
+    ),
     "clip on one bound": (lambda x: x.clip(max=2), lambda x: x.clamp(max=2), [[-1.0, 2.0, 2.5]]),
-    "equal elements of max": (lambda x: x.max(1), lambda x: x.amax(1), [[[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]]]),
-    "equal elements of min": (lambda x: x.min(0), lambda x: x.amin(0), [[[1.0, 3.0], [1.0, 2.0]]]),
+    "equal elements of max": (lambda x: x.max(axis=1), lambda x: x.amax(1), [[[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]]]),
+    "equal elements of min": (lambda x: x.min(axis=0), lambda x: x.amin(0), [[[1.0, 3.0], [1.0, 2.0]]]),
     "equal elements of all": (lambda x: x.max(), lambda x: x.amax(), [[[1.0, 3.0, 3.0], [2.0, 3.0, 2.0]]]),
     "equal arguments of maximum": (ops.maximum, torch.maximum, [[1.0, 2.0, 3.0], [1.0, 3.0, 2.0]]),
     "equal arguments of minimum": (ops.minimum, torch.minimum, [[1.0, 2.0, 3.0], [1.0, 3.0, 2.0]]),
@@ -262,7 +281,7 @@ EDGES: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Any]]] = {
         [[[[1.0, 1], [1, 1]]]],
     ),
     "powers of 0": (lambda x: x**2 + x**1 + x**0 + x**3.0, lambda x: x**2 + x**1 + x**0 + x**3.0, [[0.0, -2.0, 2.0]]),
-    "norm of 0": (lambda x: x.norm(1), lambda x: torch.linalg.vector_norm(x, dim=1), [[[0.0, 0.0], [3.0, 4.0]]]),
+    "norm of 0": (lambda x: x.norm(dim=1), lambda x: x.norm(dim=1), [[[0.0, 0.0], [3.0, 4.0]]]),
     "leaky_relu at 0": (ops.leaky_relu, F.leaky_relu, [[-1.0, 0.0, 1.0]]),
     "elu at 0": (ops.elu, F.elu, [[-1.0, 0.0, 1.0]]),
     "where with a NaN not chosen": (

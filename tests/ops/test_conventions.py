@@ -22,12 +22,12 @@ CHOSEN: dict[str, tuple[Callable[..., Any], list[Any], list[Any]]] = {
     "clip from above": (lambda x: x.clip(max=2), [[-1.5, 0.0, 2.0, 2.5]], [[1, 1, 1, 0]]),
     "clip without bounds": (lambda x: x.clip(), [[-1.5, 0.0, 2.5]], [[1, 1, 1]]),
     "equal elements of max": (
-        lambda x: x.max(1, keepdims=True),
+        lambda x: x.max(axis=1, keepdims=True),
         [[[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]]],
         [[[0, 1 / 2, 1 / 2], [1 / 3] * 3]],
     ),
     "equal elements of min": (
-        lambda x: x.min(0, keepdims=True),
+        lambda x: x.min(axis=0, keepdims=True),
         [[[1.0, 3.0], [1.0, 2.0]]],
         [[[1 / 2, 0], [1 / 2, 1]]],
     ),

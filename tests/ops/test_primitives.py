@@ -6,19 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.lanes import examples
 from tests.ops.strategies import CASES, Case, cases
 from tinygrad_nn import Tensor, grad
 from tinygrad_nn.ops import TABLE, EachInput, Primitive
 from tinygrad_nn.testing import GradcheckError, gradcheck, gradgradcheck
 
 every_primitive = pytest.mark.parametrize("name", sorted(TABLE))
-
-
-def examples(n: int) -> settings:
-    return settings(max_examples=n, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def weights(y: Tensor) -> np.ndarray[Any, Any]:
@@ -118,7 +115,7 @@ def test_second_derivative(name: str, data: st.DataObject) -> None:
 def test_an_entry_of_tomorrow_is_checked_without_a_case(planted: Primitive, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TABLE, "planted", planted)
 
-    @examples(30)
+    @settings(max_examples=30)  # in every lane: it takes some to find a fault
     @given(cases("planted"))
     def check(case: Case) -> None:
         gradcheck(case, case.tensors())

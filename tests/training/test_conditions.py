@@ -6,9 +6,10 @@ import math
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.lanes import examples
 from tinygrad_nn.training import Experiment, Hyperparameters, Session
 from tinygrad_nn.training.conditions import FUNCTIONS, LAYERS, NAMES, NUMBERS, Condition, Moment
 
@@ -124,7 +125,7 @@ def test_what_is_refused_and_why(text, said):
 
 
 @given(st.text(alphabet="loss best_()[]<>=!+-*/%.,:'\"0123456789eandortifN\n\0 ", max_size=60) | st.text(max_size=30))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_any_text_is_a_condition_or_a_value_error(text):
     try:
         condition = Condition(text)

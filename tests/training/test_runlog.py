@@ -9,15 +9,17 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from dataclasses import fields
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.lanes import examples
 from tests.training.test_time_travel import FULL, assert_same, losses, state
 from tinygrad_nn.diagnosis import EpochRecord, Histogram, LayerRecord
 from tinygrad_nn.training import Experiment, Hyperparameters, Session
@@ -26,7 +28,6 @@ from tinygrad_nn.training.recorder import Recorder
 from tinygrad_nn.training.runlog import HISTOGRAMS, MIGRATIONS, RunFileError, RunInfo, RunLog
 
 INFO = RunInfo("a run", {"data": "xor"}, "accuracy", "xor: 4 examples", 1.5e9)
-KILLS = int(os.environ.get("NN_DEBUG_KILLS", "6"))
 
 
 def same(a: object, b: object) -> bool:
@@ -60,7 +61,7 @@ records = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(record=records)
 def test_a_record_comes_back_bit_for_bit(record, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "a.run"
@@ -337,12 +338,14 @@ session.run_until()
 """
 
 
+@pytest.mark.program
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-def test_killed_at_any_moment_it_loses_at_most_the_epoch_under_way(tmp_path):
+@pytest.mark.parametrize("kills", [4, pytest.param(40, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_it_loses_at_most_the_epoch_under_way(kills, tmp_path):
     rng = random.Random(0)
     hp = FULL.replace(epochs=100_000, normalization="none", dropout=0.2)
     straight = Session(Experiment("xor", hp))
-    for kill in range(KILLS):
+    for kill in range(kills):
         path = tmp_path / f"{kill}.run"
         with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout.readline() == "ready\n"
@@ -370,3 +373,35 @@ def test_killed_at_any_moment_it_loses_at_most_the_epoch_under_way(tmp_path):
         assert losses(again) == [
             (r.train_loss, r.val_loss, r.train_metric, r.lr) for r in straight.branch.history[: again.epoch + 1]
         ]
+
+
+class Interrupted(BaseException):
+    """Comes as ctrl+c does, between any two instructions."""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no alarms")
+@pytest.mark.parametrize("interrupts", [100, pytest.param(3000, marks=pytest.mark.slow)])
+def test_interrupted_while_it_hands_on_what_is_to_be_written_it_still_closes(interrupts, tmp_path):
+    def interrupt(*_):
+        raise Interrupted
+
+    def hand_on(recorder, seconds):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        while True:
+            recorder._put(lambda log: None)
+            sum(range(500))  # meanwhile it is written
+
+    rng = random.Random(0)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for n in range(interrupts):
+            recorder = Recorder(tmp_path / f"{n}.run")
+            with pytest.raises(Interrupted):
+                hand_on(recorder, rng.uniform(0.0001, 0.005))
+            closing = threading.Thread(target=recorder.close, daemon=True)
+            closing.start()
+            closing.join(30)
+            assert not closing.is_alive()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.lanes import examples
 from tinygrad_nn import nn, optim
 from tinygrad_nn.data import Dataset
 from tinygrad_nn.training import Experiment, Hyperparameters, NeedsRestart, Session
@@ -56,7 +57,7 @@ def test_looking_first_does_not_disturb_the_run():
     assert same(weights_of(seen), weights_of(blind))
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(
     optimizer=st.sampled_from(["sgd", "rmsprop", "adagrad", "adam", "adamw"]),
     dropout=st.sampled_from([0.0, 0.3]),

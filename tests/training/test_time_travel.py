@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.lanes import examples
 from tinygrad_nn import nn
 from tinygrad_nn.training import Experiment, Hyperparameters, NeedsRestart, Session, Snapshot
 
@@ -90,7 +91,7 @@ verbs = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     optimizer=st.sampled_from(OPTIMIZERS),
     batch_size=st.integers(40, 200),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -41,6 +42,12 @@ class Driven:
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
+
+    async def type(self, text: str) -> None:
+        """What is typed quickly: the app is waited for once, not after each character."""
+        for character in text:
+            self.app.post_message(Key(character, character))
+        await self.pilot.pause()
 
     async def until(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
         deadline = time.monotonic() + seconds
@@ -101,7 +108,8 @@ async def test_a_hyperparameter_is_changed_live_and_reaches_the_session(size):
         field = d.app.screen.query_one("#value", Input)
         assert field.has_focus
         assert field.value == "0.01"
-        await d.press(*"0.5", "enter")
+        await d.type("0.5")
+        await d.press("enter")
         await d.until(lambda: d.now.hyperparameters.lr == 0.5)
         assert d.now.state == "running"
         assert [c.after for c in d.now.changes] == [0.5]
@@ -115,7 +123,9 @@ async def test_a_hyperparameter_is_changed_live_and_reaches_the_session(size):
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_a_wrong_value_is_refused_with_its_range_while_training_goes_on(size):
     async with driven(size) as d:
-        await d.press("space", "e", *"-1", "enter")
+        await d.press("space", "e")
+        await d.type("-1")
+        await d.press("enter")
         refusal = d.app.screen.query_one("#refusal", Static)
         assert refusal.display
         assert "lr must be a number above 0 to 1000; '-1' is not" in str(refusal.render())
@@ -171,7 +181,8 @@ async def test_a_value_is_edited_in_sight_whatever_is_zoomed(zoomed):
         field = d.app.main.hyperparameters.field
         await d.until(lambda: field.region.area and field.has_focus)
         await d.until(lambda: d.footer == "enter apply esc leave as it was")
-        await d.press(*"0.5", "enter")
+        await d.type("0.5")
+        await d.press("enter")
         await d.until(lambda: d.now.hyperparameters.lr == 0.5)
         await d.until(lambda: "space run" in d.footer)
 

@@ -4,13 +4,14 @@ from math import floor, inf, nan
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widget import Widget
 
+from tests.lanes import examples
 from tui.drawing import FAINT, FAULT, MUTED, NONE, ORANGE, PALETTES, RAMP, SKY, Canvas
 from tui.widgets.charts import Chart, HeatMap, HistogramChart, LineChart, Panel, Series
 
@@ -262,7 +263,7 @@ def heat_maps(draw: st.DrawFn) -> HeatMap:
     return chart
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.one_of(line_charts(), histogram_charts(), heat_maps()), SIZE, st.booleans())
 def test_charts_never_raise(chart: Chart, size: tuple[int, int], colour: bool) -> None:
     strips = drawn(chart, *size, colour).strips()
@@ -271,7 +272,6 @@ def test_charts_never_raise(chart: Chart, size: tuple[int, int], colour: bool) -
         assert sum(segment.cell_length for segment in strip) == size[0]
 
 
-@settings(deadline=None)
 @given(hnp.arrays(np.float64, (3, 7), elements=st.floats(-1e3, 1e3)), st.integers(20, 100), st.integers(8, 20))
 def test_heat_map_has_the_right_step(matrix: np.ndarray, width: int, height: int) -> None:
     chart = HeatMap()

@@ -4,7 +4,7 @@ from math import inf, nan
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from rich.color import Color, ColorSystem
@@ -195,7 +195,6 @@ def test_curves_share_cells_and_the_last_has_the_colour() -> None:
     assert canvas.foreground.tolist() == [[ORANGE, SKY]]
 
 
-@settings(deadline=None)
 @given(hnp.arrays(np.float64, st.integers(2, 60), elements=st.floats(0, 1)))
 def test_curve_is_joined(y: np.ndarray) -> None:
     """Every column of dots between the first and the last point has ink."""
@@ -267,7 +266,6 @@ def test_heatmap_pools_and_stretches() -> None:
     assert canvas.background.tolist() == [[RAMP[0], RAMP[7]]] * 2
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20), st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
 def test_ramp_rises_with_the_value(values: list[float], low: float, span: float) -> None:
     steps = ramp(sorted(values), low, low + span)
@@ -360,7 +358,6 @@ def test_tick_labels_tell_ticks_apart() -> None:
     assert tick_labels([1000.001, 1000.002]) == ["1000.001", "1000.002"]
 
 
-@settings(deadline=None)
 @given(PAIR, st.integers(1, 20))
 def test_ticks_are_few_and_inside(pair: tuple[float, float], n: int) -> None:
     low, high = pair
@@ -376,7 +373,6 @@ def test_ticks_are_few_and_inside(pair: tuple[float, float], n: int) -> None:
 # --- nothing raises, whatever the data, the size and the region
 
 
-@settings(deadline=None)
 @given(SIZE, REGION, st.booleans(), ANY_VECTOR, ANY_VECTOR, PAIR, PAIR, ANY_MATRIX, st.data())
 def test_drawing_never_raises(
     size: tuple[int, int],
@@ -403,7 +399,6 @@ def test_drawing_never_raises(
         assert sum(segment.cell_length for segment in strip) == size[0]
 
 
-@settings(deadline=None)
 @given(ANY_FLOAT)
 def test_format_number_is_short(value: float) -> None:
     assert len(format_number(value)) <= 9

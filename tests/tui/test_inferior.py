@@ -19,6 +19,8 @@ from tui import mailbox
 from tui.inferior import CannotStart, Inferior, Start
 from tui.protocol import Checkout, Next, Pause, Restart, Rewind, Run, Set, Step, Until
 
+pytestmark = pytest.mark.program
+
 SMALL = ("hidden=4", "activation=tanh", "lr=0.01", "epochs=100000")
 XOR = Source(data="xor", settings=SMALL)
 

@@ -21,6 +21,8 @@ from tui.replay import Replay
 
 from .test_worker import wait_for
 
+pytestmark = pytest.mark.program
+
 SMALL = ("--set", "hidden=4", "--set", "activation=tanh", "--set", "batch_size=100")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.lanes import examples
 from tests.tui.test_charts import drawn, rows
 from tinygrad_nn.diagnosis import Change, EpochRecord, Finding
 from tinygrad_nn.training import Hyperparameters
@@ -190,7 +191,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     snapshots(),
     st.tuples(st.integers(0, 140), st.integers(0, 12)) | st.tuples(st.integers(0, 20), st.integers(0, 3)),

@@ -12,15 +12,21 @@ from contextvars import Context
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..constants import ONE, ZERO
 from ..node import Array
+from ..tensor import Tensor
 from .primitive import Primitive, floats
+
+BOOLEAN = np.dtype(bool)
 
 
 def _power(a: Any, b: Any) -> Any:
     # Products for small powers: NumPy's float32 power is 290 times slower where signs are mixed.
     if b.__class__ is int or b.__class__ is float:
+        if a.__class__ is ndarray and a.dtype is BOOLEAN:
+            a = a.astype(np.int64)  # as in PyTorch: a product of booleans is a boolean
         if b == 2:
             return a * a
         if b == 3:
@@ -192,3 +198,23 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     if approximate != "none":
         raise ValueError(f"approximate is 'none' or 'tanh', not {approximate!r}")
     return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
+
+
+def bounded(x: Any, low: Any = None, high: Any = None) -> Any:
+    """x between bounds that are arrays or Tensors, `high` where they cross (`torch.clamp`).
+
+    Where a bound is taken it gets the gradient; on the bounds themselves x does. NaN in any of them gives NaN, to
+    which no gradient goes.
+    """
+    value, lower, upper = (a.data if isinstance(a, Tensor) else a for a in (x, low, high))
+    inside, y = value == value, value
+    if lower is not None:
+        inside, y = inside & (value >= lower), np.maximum(y, lower)
+    if upper is not None:
+        inside, y = inside & (value <= upper), np.minimum(y, upper)
+    y = where(inside, x, y)
+    if low is not None:
+        y = where((value < lower) & (True if upper is None else np.less(lower, upper)), low, y)
+    if high is not None:
+        y = where((value > upper) | (False if lower is None else np.less(upper, lower)), high, y)
+    return y

@@ -98,7 +98,7 @@ def binary_cross_entropy_with_logits(logits: Tensor, target: Any) -> Tensor:
     """
     if not isinstance(target, Tensor):
         target = wrap(as_array(target), None)
-    shape, size = logits.shape, logits.size
+    shape, size = logits.shape, math.prod(logits.shape)
     if target.shape != shape:
         raise ValueError(f"logits {shape} and targets {target.shape} must have the same shape: reshape one of them")
     out: Tensor = bce_logits(logits, target, scale=1 / size if size else math.nan)

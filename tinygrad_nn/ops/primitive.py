@@ -20,14 +20,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy import asarray, ndarray
+from numpy.exceptions import AxisError
 
 from ..node import Array, Into, Leaf, Node, clock, departures, mode
-from ..tensor import DEFAULT_DTYPE, Tensor
+from ..tensor import DEFAULT_DTYPE, Tensor, refuse_tensors_in
 
 Forward: TypeAlias = Callable[..., Any]
 Vjp: TypeAlias = Callable[..., Any]
 
-REFUSALS = (TypeError, ValueError, IndexError)
+REFUSALS = (AxisError, TypeError, ValueError, IndexError)
 NO_ATTRS: dict[str, Any] = {}
 new = Tensor.__new__
 
@@ -185,6 +186,7 @@ def plain(x: Any, beside: Sequence[Any]) -> Array | float | int | bool:
     if isinstance(x, np.generic):
         x = x.item() if any(isinstance(t, Tensor) for t in beside) else np.asarray(x)
     elif not isinstance(x, float | int | np.ndarray):
+        refuse_tensors_in(x)
         x = np.asarray(x)
         if x.dtype == np.float64:
             floating = (t.dtype for t in beside if isinstance(t, Tensor) and t.dtype.kind == "f")

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..node import Array
 from ..tensor import Tensor
+from .axes import counted, either, several
 from .primitive import EachInput, Primitive
 
 
@@ -35,10 +36,10 @@ def _scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
 
 
 reshape = Primitive("reshape", lambda x, shape: x.reshape(shape), lambda g, y, x, shape: g.reshape(x.shape))
-transpose = Primitive(
+transpose: Primitive = Primitive(
     "transpose",
     lambda x, axes: x.transpose(axes),
-    lambda g, y, x, axes: g.transpose(tuple(int(i) for i in np.argsort([a % len(axes) for a in axes]))),
+    lambda g, y, x, axes: transpose(g, axes=tuple(int(i) for i in np.argsort([a % len(axes) for a in axes]))),
 )
 broadcast_to = Primitive("broadcast_to", _broadcast_to, lambda g, y, x, shape: g)
 getitem = Primitive(
@@ -74,56 +75,87 @@ scatter: Primitive = Primitive(
 
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """The axes `start_dim` to `end_dim` as one (`torch.flatten`)."""
-    if not x.ndim:
-        return reshape(x, shape=(1,))
-    start, end = start_dim % x.ndim, end_dim % x.ndim
+    start, end = counted(start_dim, x.shape), counted(end_dim, x.shape)
+    if start > end:
+        raise ValueError(f"flatten of {x.shape} from axis {start} to axis {end}: the first comes after the last")
     return reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
 
-def squeeze(x: Any, axis: int | None = None) -> Any:
-    """Without the axes of length 1, or without one of them; an axis that is longer stays (`torch.squeeze`)."""
-    drop = range(x.ndim) if axis is None else (axis % (x.ndim or 1),)
+def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """Without the axes of length 1, or without these of them; an axis that is longer stays (`torch.squeeze`)."""
+    drop = several(axis, x.shape)
     return reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in drop))
 
 
 def unsqueeze(x: Any, axis: int) -> Any:
     """With a new axis of length 1 at `axis` (`torch.unsqueeze`, `np.expand_dims`)."""
-    if not -x.ndim - 1 <= axis <= x.ndim:
-        raise ValueError(f"axis {axis} is none of the {x.ndim + 1} places for a new axis in shape {x.shape}")
-    axis %= x.ndim + 1
-    return reshape(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
+    place = counted(axis, x.shape, new=1)
+    return reshape(x, shape=(*x.shape[:place], 1, *x.shape[place:]))
 
 
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    """Two axes exchanged."""
+def permute(x: Any, axes: Sequence[int]) -> Any:
+    """All axes in another order (`torch.permute`, `np.transpose`)."""
+    order = several(tuple(axes), x.shape)
+    if len(axes) != x.ndim:
+        raise ValueError(f"an order of the axes of shape {x.shape} names each of them once, not {tuple(axes)}")
+    return transpose(x, axes=order)
+
+
+def swapaxes(x: Any, axis0: int, axis1: int) -> Any:
+    """Two axes exchanged (`torch.swapaxes`, `torch.transpose`)."""
+    i, j = counted(axis0, x.shape), counted(axis1, x.shape)
     axes = list(range(x.ndim))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
+    if axes:
+        axes[i], axes[j] = j, i
     return transpose(x, axes=tuple(axes))
 
 
-def concatenate(parts: Sequence[Any], axis: int = 0) -> Any:
-    """Arrays or Tensors joined along an axis they have."""
-    return concat(*parts, axis=axis)
+def picked(x: Any, indices: Array, axis: int) -> Any:
+    """The elements of `x` at `indices`, which has as many axes, along an axis counted from 0 (`torch.gather`)."""
+    if not x.ndim:
+        return reshape(x, shape=())
+    n = x.ndim
+    places = (np.arange(k).reshape((1,) * i + (k,) + (1,) * (n - i - 1)) for i, k in enumerate(indices.shape))
+    return getitem(x, index=tuple(indices if i == axis else place for i, place in enumerate(places)))
 
 
-def stack(parts: Sequence[Any], axis: int = 0) -> Any:
-    """Arrays or Tensors of one shape joined along a new axis."""
-    return concat(
-        *(unsqueeze(part if isinstance(part, Tensor) else np.asarray(part), axis) for part in parts), axis=axis
-    )
+def concatenate(tensors: Sequence[Any], axis: int | None = None, *, dim: int | None = None) -> Any:
+    """Arrays or Tensors joined along an axis they have, the first by default."""
+    parts = tuple(tensors)
+    if not parts:
+        raise ValueError("concatenate needs at least one array or Tensor")
+    axis = either(axis, dim)
+    return concat(*parts, axis=0 if axis is None else counted(axis, np.shape(_array(parts[0]))))
+
+
+def stack(tensors: Sequence[Any], axis: int | None = None, *, dim: int | None = None) -> Any:
+    """Arrays or Tensors of one shape joined along a new axis, the first by default."""
+    parts = [part if isinstance(part, Tensor) else np.asarray(part) for part in tensors]
+    if not parts:
+        raise ValueError("stack needs at least one array or Tensor")
+    axis = either(axis, dim)
+    place = 0 if axis is None else counted(axis, parts[0].shape, new=1)
+    return concat(*(unsqueeze(part, place) for part in parts), axis=place)
+
+
+def _array(x: Any) -> Any:
+    return x.data if isinstance(x, Tensor) else x
 
 
 def split(x: Any, sizes: int | Sequence[int], axis: int = 0) -> tuple[Any, ...]:
     """Parts of one size (the last perhaps smaller), or of the sizes given (`torch.split`)."""
-    n = x.shape[axis]
-    if isinstance(sizes, int):
-        if sizes < 1:
-            raise ValueError(f"the size of a part must be at least 1, not {sizes}")
-        sizes = [min(sizes, n - start) for start in range(0, n, sizes)] or [0]
-    if builtins.sum(sizes) != n:
+    place = counted(axis, x.shape)
+    if not x.ndim:
+        raise ValueError("an array without axes cannot be split")
+    n = x.shape[place]
+    if not isinstance(sizes, Sequence):
+        if isinstance(sizes, bool) or not isinstance(sizes, int | np.integer) or sizes < 0 or (n and not sizes):
+            raise ValueError(f"the size of a part must be at least 1, not {sizes!r}")
+        sizes = [builtins.min(int(sizes), n - start) for start in range(0, n, int(sizes) or 1)] or [0]
+    if builtins.sum(sizes) != n or builtins.min(sizes, default=0) < 0:
         raise ValueError(f"parts of {list(sizes)} do not add up to the {n} along axis {axis}")
     ends = np.cumsum([0, *sizes]).tolist()
-    return tuple(getitem(x, index=along(axis % x.ndim, slice(a, b))) for a, b in pairwise(ends))
+    return tuple(getitem(x, index=along(place, slice(a, b))) for a, b in pairwise(ends))
 
 
 def pad(x: Any, widths: Sequence[tuple[int, int]]) -> Any:

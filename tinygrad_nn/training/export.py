@@ -34,7 +34,7 @@ def rows(branches: Sequence[Branch]) -> Iterator[dict[str, Any]]:
 
 def to_csv(branches: Sequence[Branch], path: Path) -> None:
     """A row for each layer in each epoch; NaN is an empty field."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer: csv.DictWriter[str] | None = None
         for row in rows(branches):
             if writer is None:

@@ -37,7 +37,8 @@ class Recorder:
         self._dropped: list[tuple[int, int]] = []
         self._diagnose_at = 0.0
         self._closing, self._closed = threading.Lock(), False
-        self._work: queue.Queue[Callable[[RunLog], None] | None] = queue.Queue(WAITING)
+        # Not a `Queue` of that size: where ctrl+c interrupts its put(), a later one may wake nobody, and close() hangs.
+        self._work: queue.SimpleQueue[Callable[[RunLog], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="recording", daemon=True)
         self._thread.start()
 
@@ -80,6 +81,8 @@ class Recorder:
     # --- the thread
 
     def _put(self, work: Callable[[RunLog], None]) -> None:
+        while self._work.qsize() >= WAITING and not self.error:
+            time.sleep(0.001)
         if not self.error:
             self._work.put(work)
 

@@ -97,6 +97,11 @@ class RunInfo:
     writer: int | None = None  # the process that writes or wrote it
     writer_began: str | None = None  # when that process began, which tells it from a later one of the same number
 
+    def __post_init__(self) -> None:
+        for name in ("name", "metric", "data"):  # a file's name may hold what SQLite cannot
+            text = getattr(self, name).encode("utf-8", "backslashreplace").decode("utf-8")
+            object.__setattr__(self, name, text)
+
     @property
     def state(self) -> Literal["ended", "running", "cut off"]:
         """Whether it has ended, is being written at this moment on this machine, or was killed."""
@@ -357,7 +362,8 @@ class RunLog:
                 "SELECT epoch, val_loss, val_metric, seconds FROM epoch WHERE branch = ? AND epoch < ?", (at, limit)
             )
             lineage += [tuple(map(_number, row)) for row in rows]
-            at, limit = self._db.execute("SELECT parent, inherited FROM branch WHERE id = ?", (at,)).fetchone()
+            above = self._db.execute("SELECT parent, inherited FROM branch WHERE id = ?", (at,)).fetchone()
+            at, limit = above or (None, 0)  # a run that begins just now has none
         trained = [row for row in lineage if row[0]] or lineage
         best = min(trained, key=lambda row: (math.isnan(row[1]), row[1]), default=(0, math.nan, math.nan, 0.0))
         values = json.loads(start[0]) if start else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
@@ -60,7 +61,10 @@ class Summary:
 def summary(path: Path) -> Summary:
     """What the file at `path` holds, without its layers and snapshots. `RunFileError` where it is no run."""
     with closing(RunLog.open(path, read_only=True)) as log:
-        return Summary(path, log.info(), **log.outcome())
+        try:
+            return Summary(path, log.info(), **log.outcome())
+        except (sqlite3.Error, LookupError, TypeError, ValueError) as error:
+            raise RunFileError(f"{path} is damaged: {error}") from None
 
 
 def summaries(folder: Path) -> Iterator[Summary | RunFileError]:

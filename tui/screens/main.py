@@ -87,6 +87,11 @@ class MainScreen(Screen[None]):
         self.loss.border_title = "4 Loss"
 
     def compose(self) -> ComposeResult:
+        # Not when it is mounted: the first snapshot may have been drawn by then, and titles say what they show.
+        self.layers_table.border_title = "1 Layers"
+        self.flow.border_title = "2 Gradient flow  log10 RMS, layer × epoch"
+        self.histograms.border_title = "3 Histograms"
+        self.loss.border_title = "4 Loss"
         yield self.status_line
         yield self.tabs
         with Horizontal(id="body"):

@@ -1,0 +1,44 @@
+"""PyTorch's names for products of matrices and vectors, which take the axes that they name and no others."""
+
+from __future__ import annotations
+
+from ..tensor import Tensor
+
+
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The product of two matrices."""
+    return _product("mm", input, mat2, 2, 2)
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The products of two batches of matrices, equally many."""
+    if input.ndim == mat2.ndim == 3 and len(input) != len(mat2):
+        raise ValueError(f"bmm of {input.shape} and {mat2.shape}: as many matrices in one as in the other")
+    return _product("bmm", input, mat2, 3, 3)
+
+
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """The product of a matrix and a vector."""
+    return _product("mv", input, vec, 2, 1)
+
+
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta · input + alpha · mat1 @ mat2"""
+    product = _product("addmm", mat1, mat2, 2, 2)
+    scaled = product if alpha == 1 else product * alpha
+    if beta == 0:  # NaN in what is not asked for does not matter
+        return scaled
+    return scaled + (input if beta == 1 else input * beta)
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """The products of each element of one vector with each of the other."""
+    if input.ndim != 1 or vec2.ndim != 1:
+        raise ValueError(f"outer is about two vectors, not {input.shape} and {vec2.shape}")
+    return input.unsqueeze(1) * vec2
+
+
+def _product(name: str, a: Tensor, b: Tensor, first: int, second: int) -> Tensor:
+    if (a.ndim, b.ndim) != (first, second):
+        raise ValueError(f"{name} takes {first} axes and {second}, not {a.shape} and {b.shape}: use @ for any")
+    return a @ b
