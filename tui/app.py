@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -20,8 +19,9 @@ from textual.screen import Screen
 
 from tinygrad_nn.training import KNOBS, runs
 from tinygrad_nn.training.runlog import RunFileError
-from tui import moment
+from tui import leaving, moment
 from tui.actions import ACTIONS
+from tui.exits import Exit
 from tui.inferior import CannotStart
 from tui.protocol import (
     PACES,
@@ -57,7 +57,7 @@ from tui.widgets.timeline import Timeline
 __all__ = ["MINIMUM_SIZE", "NNDebugApp"]
 
 POLL_EVERY = 1 / 10  # seconds
-TERMINATED = 143
+LEAVES_WITHIN = 2.0  # seconds, whatever hangs
 DIALOGUES = (BranchesScreen, BreakpointsScreen, ConfirmScreen, GraphScreen, HelpScreen, OpenScreen, PromptScreen)
 
 
@@ -83,6 +83,7 @@ class NNDebugApp(App[int]):
         self._seen: Snapshot | None = None
         self._left: Snapshot | None = None  # what the session said when it was last sent elsewhere
         self._topic = ""  # of the next notice
+        self._running_in: asyncio.AbstractEventLoop | None = None
         self._harmless = Harmless()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -95,11 +96,19 @@ class NNDebugApp(App[int]):
         self.set_interval(POLL_EVERY, self.look)
         if self.worker.snapshot.notes:
             self.notify("\n".join(self.worker.snapshot.notes), title="The data", timeout=15, markup=False)
-        loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP"):
-            # Where the platform has none of these, or in another thread, the default stands.
-            with suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(getattr(signal, name), partial(self.exit, TERMINATED))
+        self._running_in = asyncio.get_running_loop()
+        if (told := leaving.told()) is not None:
+            self.exit(told)
+
+    def exit(self, result: int | None = None, return_code: int = 0, message: Any = None) -> None:
+        leaving.tell(Exit(result or 0), LEAVES_WITHIN)
+        super().exit(result, return_code, message)
+
+    def leave_soon(self, code: Exit) -> None:
+        """Exit with this code; from another thread."""
+        if self._running_in is not None:
+            with suppress(RuntimeError):  # it has ended meanwhile
+                self._running_in.call_soon_threadsafe(self.exit, code)
 
     def look(self) -> None:
         """Draw the newest snapshot, if it is a new one."""

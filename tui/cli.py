@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
-from . import __version__
+from . import __version__, leaving
 from .exits import MEANINGS, Answered, Exit, Refused
 from .parsing import Parser
 from .streams import announce, complain, mute, prepare, reader_gone, reserved, say
@@ -40,9 +40,15 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `nn-debug` with these arguments; the exit code."""
+    with leaving.hearing():
+        code = _main(list(sys.argv[1:] if argv is None else argv))
+        return leaving.told() or code
+
+
+def _main(arguments: Sequence[str]) -> int:
     try:
         prepare()
-        code = _command(list(sys.argv[1:] if argv is None else argv))
+        code = _command(arguments)
         sys.stdout.flush()
         return code
     except BaseException as error:
@@ -79,9 +85,6 @@ def _ended(error: BaseException) -> int:
         if isinstance(error, Refused):
             complain(str(error))
             return Exit.CANNOT
-        if isinstance(error, KeyboardInterrupt):
-            complain("interrupted")
-            return Exit.INTERRUPTED
         if isinstance(error, OSError):
             complain(f"{error.filename or 'the output cannot be written'}: {error.strerror or error}")
             mute()
@@ -179,7 +182,6 @@ def _trained(options: argparse.Namespace, output: IO[bytes] | None = None) -> in
 
     from tinygrad_nn.training import Session
     from tinygrad_nn.training.recorder import Recorder
-    from tinygrad_nn.training.runs import new_path
 
     from .headless import run
 
@@ -187,7 +189,7 @@ def _trained(options: argparse.Namespace, output: IO[bytes] | None = None) -> in
         say(note)
     file, recorder = _record(options), None
     if file is not None:
-        recorder = Recorder(file or new_path(experiment.name), asdict(source.absolute()))
+        recorder = Recorder(file or None, asdict(source.absolute()))
     listeners = [recorder] if recorder is not None else []
     return run(experiment, partial(Session, experiment, hyperparameters, listeners=listeners), recorder, output)
 

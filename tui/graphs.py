@@ -42,7 +42,7 @@ def draw(
                 session.step()
             exported = output is not None and output.suffix.lower() == ".onnx"
             found = None if exported else traced(session, backward)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         return failed(experiment.name, error)
     try:
         with warnings.catch_warnings(record=True) as notes:

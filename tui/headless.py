@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
+import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import asdict
-from types import FrameType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,6 +19,7 @@ from tinygrad_nn.training.export import LAYER, dumps
 from tinygrad_nn.training.recorder import Recorder
 from tinygrad_nn.training.report import ClassScores, RegressionReport, evaluate
 
+from . import leaving
 from .console import console
 from .drawing import format_number
 from .exits import Exit
@@ -28,17 +29,14 @@ from .streams import complain, safe, say
 if TYPE_CHECKING:
     from rich.console import Console
 
-STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+T = TypeVar("T")
 SHOWN_CLASSES = 10
 SIGNS = {"fault": "✖", "warning": "▲", "information": "·"}
+PATIENCE = 10.0  # seconds for the batch under way after an interrupt: who has made it can make another
 
 
-class Terminated(Exception):
-    """SIGTERM or SIGHUP has come."""
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+class _Failed(Exception):
+    """The user's code has raised its `__cause__`, which may be anything: `SystemExit` too ends no run in silence."""
 
 
 def run(
@@ -49,39 +47,71 @@ def run(
 ) -> int:
     """Train to the last epoch and report, to `output` as JSON where there is one; the exit code."""
     screen = console(stderr=output is not None)
-    heard = [s for s in STOPPING if signal.getsignal(s) is not signal.SIG_IGN]  # under nohup a hangup is none
-    before = {s: signal.signal(s, _terminate) for s in heard}
     session = None
     code = Exit.FINE
+
+    def save() -> str:
+        if recorder is None:
+            return ""
+        recorder.close(ended=False)
+        return f"{_where(recorder)}\n"
+
+    with leaving.hearing(), leaving.tidily(save):
+        try:
+            with np.errstate(all="ignore"):  # an overflow shows in the findings
+                session = _theirs(begin)
+                with leaving.tidily(save, grace=leaving.GRACE, patience=PATIENCE, ask=_explain):
+                    _train(session, screen)
+        except _Failed as failure:
+            code = Exit.CRASH  # if it is not theirs
+            code = failed(experiment.name, failure.__cause__ or failure)
+        except OSError:  # nobody sees the progress any more
+            if leaving.told() is None:
+                raise
+        finally:
+            code = leaving.told() or code
+            if recorder is not None:
+                recorder.close(ended=code == Exit.FINE)
+        if session is None:
+            return code
+        findings = session.findings()
+        try:
+            if output is None:
+                report(session, findings, screen)
+            else:
+                file = None if recorder is None or recorder.error else str(recorder.path)
+                output.write((dumps(as_data(session, findings, code, file)) + "\n").encode(sys.stdout.encoding))
+            if recorder is not None:
+                say(_where(recorder), sys.stderr)
+            if code in leaving.WORDS:
+                complain(f"{leaving.WORDS[code]} after {session.epoch} of {session.hyperparameters.epochs} epochs")
+        except _Failed as failure:
+            code = code or failed(experiment.name, failure.__cause__ or failure)
+        except OSError:  # nobody reads the report any more
+            if code not in leaving.WORDS:
+                raise
+        return code or (Exit.FOUND if any(f.severity != "information" for f in findings) else Exit.FINE)
+
+
+def _where(recorder: Recorder) -> str:
+    return recorder.error or f"recorded in {recorder.path}" if recorder.path else ""
+
+
+def _theirs(work: Callable[[], T]) -> T:
+    """What runs the user's code, and only ours beneath it."""
     try:
-        with np.errstate(all="ignore"):  # an overflow shows in the findings
-            session = begin()
-            _train(session, screen)
-    except KeyboardInterrupt:
-        code = Exit.INTERRUPTED
-    except Terminated:
-        code = Exit.TERMINATED
-    except Exception as error:
-        code = Exit.CRASH  # if it is not theirs
-        code = failed(experiment.name, error)
-    finally:
-        if recorder is not None:
-            recorder.close(ended=code == Exit.FINE)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if session is None:
-        return code
-    findings = session.findings()
-    if output is None:
-        report(session, findings, screen)
-    else:
-        file = None if recorder is None or recorder.error else str(recorder.path)
-        output.write((dumps(as_data(session, findings, code, file)) + "\n").encode(sys.stdout.encoding))
-    if recorder is not None:
-        say(recorder.error or f"recorded in {recorder.path}", sys.stderr)
-    if code in (Exit.INTERRUPTED, Exit.TERMINATED):
-        complain(f"interrupted after {session.epoch} of {session.hyperparameters.epochs} epochs")
-    return code or (Exit.FOUND if any(f.severity != "information" for f in findings) else Exit.FINE)
+        return work()
+    except BaseException as error:
+        raise _Failed from error
+
+
+def _explain(code: Exit) -> None:
+    """Say what an interrupt waits for, should it wait."""
+    if code is Exit.INTERRUPTED:
+        words = "nn-debug: the run ends after the batch under way; ctrl+c again ends it at once\n"
+        waiting = threading.Timer(1.0, lambda: os.write(2, words.encode()))
+        waiting.daemon = True
+        waiting.start()
 
 
 def _train(session: Session, console: Console) -> None:
@@ -98,8 +128,8 @@ def _train(session: Session, console: Console) -> None:
             total=session.hyperparameters.epochs,
             latest=_latest(session.history[-1], session),
         )
-        while not session.finished and session.stop is None:
-            session.step()
+        while not session.finished and session.stop is None and leaving.told() is None:
+            _theirs(session.step)
             if not session.batch:
                 progress.update(bar, completed=session.epoch, latest=_latest(session.history[-1], session))
 
@@ -156,7 +186,7 @@ def report(session: Session, findings: tuple[Finding, ...], console: Console) ->
 def as_data(session: Session, findings: tuple[Finding, ...], code: Exit, file: str | None) -> dict[str, Any]:
     """The same for other programs; docs/commands.md says what each key means."""
     first, last, hp = session.history[0], session.history[-1], session.hyperparameters
-    ended = {Exit.FINE: "finished", Exit.INTERRUPTED: "interrupted", Exit.TERMINATED: "interrupted"}.get(code, "failed")
+    ended = "finished" if code == Exit.FINE else "interrupted" if code in leaving.WORDS else "failed"
     return {
         "experiment": session.experiment.name,
         "state": "stopped" if session.stop is not None and code == Exit.FINE else ended,
@@ -195,7 +225,7 @@ def _figures(record: EpochRecord) -> dict[str, Any]:
 def _report_quality(session: Session, console: Console) -> None:
     """How good the model is on the validation part, by classes or in the unit of the target."""
     with np.errstate(all="ignore"):
-        quality = evaluate(session)
+        quality = _theirs(lambda: evaluate(session))
     if quality is None:
         return
     if isinstance(quality, RegressionReport):

@@ -25,7 +25,7 @@ def run(experiment: Experiment, hyperparameters: Hyperparameters, batches: int, 
     """Test, draw the curve and suggest, or write that to `output` as JSON. The exit code: 2 without a suggestion."""
     try:
         test = lr_range_test(experiment, hyperparameters, batches=batches)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         return failed(experiment.name, error)
     code = Exit.CANNOT if test.suggestion is None else Exit.FINE
     if output is not None:

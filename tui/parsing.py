@@ -38,11 +38,11 @@ class Parser(argparse.ArgumentParser):
 
 def failed(name: str, error: BaseException) -> Exit:
     """Tell what the code of the experiment `name` has raised, as theirs. What is not theirs is raised again."""
-    from tinygrad_nn.training.files import ExperimentError, by_user, user_traceback
+    from tinygrad_nn.training.files import ExperimentError, by_user, interrupted, user_traceback
 
     if isinstance(error, ExperimentError):
         complain(str(error))
-    elif by_user(error):
+    elif by_user(error) and not interrupted(error):
         complain(f"{name} failed\n{user_traceback(error)}")
     else:
         raise error

@@ -24,8 +24,8 @@ from tinygrad_nn.training.source import Source
 
 from .console import console
 from .drawing import format_number
-from .exits import Exit
-from .parsing import Parser, Refused
+from .exits import Exit, Refused
+from .parsing import Parser, failed
 from .streams import announce, complain, deliver, reserved, safe, say
 
 
@@ -62,7 +62,10 @@ def _resume(arguments: Sequence[str]) -> int:
         return open_screen(Start(Source(), pace, not options.paused, resume=str(path)))
     from .headless import run
 
-    session, log = resume(path)
+    try:
+        session, log = resume(path)
+    except BaseException as error:
+        return failed(path.name, error)
     recorder = Recorder(log)
     session.listeners.append(recorder)
     return run(session.experiment, lambda: session, recorder)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
+from . import leaving
 from .exits import Exit
 from .inferior import CannotStart, Inferior, Start
 from .parsing import Refused
 from .protocol import Trainee
-from .streams import complain, say
+from .streams import complain, safe
 
 
 def check_terminal() -> None:
@@ -34,17 +35,23 @@ def open_screen(start: Start) -> int:
     """Train beside the screen until it is closed; the exit code."""
     check_terminal()
     inferior = Inferior(start)
-    inferior.start()  # it gets ready while Textual is imported
-    try:
-        check_size()
-        inferior.ready()
-    except CannotStart as error:
+
+    def close() -> str:
         inferior.close()
-        raise Refused(str(error)) from None
-    except BaseException:
-        inferior.close()
-        raise
-    return show(inferior)
+        return ""
+
+    with leaving.tidily(close, terminal=sys.stdin.fileno()):
+        try:
+            inferior.start()  # it gets ready while Textual is imported
+            check_size()
+            inferior.ready()
+        except CannotStart as error:
+            inferior.close()
+            raise Refused(str(error)) from None
+        except BaseException:
+            inferior.close()
+            raise
+        return show(inferior)
 
 
 def show(trainee: Trainee) -> int:
@@ -52,13 +59,19 @@ def show(trainee: Trainee) -> int:
     from .app import NNDebugApp
 
     app = NNDebugApp(trainee)
-    try:
-        code = app.run()
-    finally:
+
+    def close() -> str:
         app.worker.close()
-    last = app.worker.snapshot
-    if last.file:
-        say(f"recorded in {last.file}\ngo on with it: nn-debug resume {last.file}")
+        file = app.worker.snapshot.file
+        return safe(f"recorded in {file}\ngo on with it: nn-debug resume {file}\n", lines=True) if file else ""
+
+    terminal = sys.stdin.fileno()
+    with leaving.tidily(close, grace=leaving.GRACE, ask=app.leave_soon, terminal=terminal, draws=True):
+        try:
+            code = app.run()
+        finally:
+            words = close()
+    print(words, end="")
     if code is None and app.return_code:  # Textual has shown what was raised
         complain("this is a crash of nn-debug, not of your experiment: please report it, with what stands above")
         return Exit.CRASH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sysconfig
 import traceback
 from pathlib import Path
@@ -31,6 +32,11 @@ def by_user(error: BaseException) -> bool:
     """Whether the user's code was running when the error was raised, and not only ours and Python's."""
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     return not all(_internal(f) or f.startswith((*INSTALLED, "<")) for f in files)
+
+
+def interrupted(error: BaseException) -> bool:
+    """Whether ctrl+c may have raised it. Where something else than Python hears that, only the user's code can have."""
+    return isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def _internal(filename: str) -> bool:

@@ -29,6 +29,7 @@ from ..data import read_table, registry, train_validation_split
 from ..data.names import unknown
 from .blame import ExperimentError as ExperimentError
 from .blame import by_user as by_user
+from .blame import interrupted as interrupted
 from .blame import user_traceback as user_traceback
 from .border import check_attributes
 from .experiment import Experiment
@@ -163,7 +164,9 @@ def _module(path: Path) -> ModuleType:
     except SyntaxError as error:
         line = f"\n    {error.text.strip()}" if error.text else ""
         raise ExperimentError(f"{error.filename}, line {error.lineno}: {error.msg}{line}") from None
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if interrupted(error):
+            raise
         raise ExperimentError(f"{path} failed while it was loaded\n{user_traceback(error)}") from None
     finally:
         sys.path.pop(0)
@@ -207,7 +210,9 @@ def _made(found: Any) -> Experiment:
         return found
     try:
         return found()  # type: ignore[no-any-return]
-    except Exception as error:
+    except BaseException as error:
+        if interrupted(error):
+            raise
         if error.__traceback__ is not None and error.__traceback__.tb_next is None:  # it was not entered
             raise ExperimentError(f"{found.__name__}() must be possible without arguments: {error}") from None
         raise ExperimentError(f"{found.__name__}() failed\n{user_traceback(error)}") from None
