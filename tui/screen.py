@@ -10,7 +10,7 @@ from .exits import Exit
 from .inferior import CannotStart, Inferior, Start
 from .parsing import Refused
 from .protocol import Trainee
-from .streams import complain, safe
+from .streams import complain, safe, say
 
 
 def check_terminal() -> None:
@@ -71,7 +71,8 @@ def show(trainee: Trainee) -> int:
             code = app.run()
         finally:
             words = close()
-    print(words, end="")
+    if words:
+        say(words.rstrip())
     if code is None and app.return_code:  # Textual has shown what was raised
         complain("this is a crash of nn-debug, not of your experiment: please report it, with what stands above")
         return Exit.CRASH
