@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -85,6 +85,7 @@ class NNDebugApp(App[int]):
         self._topic = ""  # of the next notice
         self._running_in: asyncio.AbstractEventLoop | None = None
         self._harmless = Harmless()
+        self.call_when_up: Callable[[], object] = lambda: None
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._harmless]
@@ -94,9 +95,8 @@ class NNDebugApp(App[int]):
 
     def on_mount(self) -> None:
         self.set_interval(POLL_EVERY, self.look)
-        if self.worker.snapshot.notes:
-            self.notify("\n".join(self.worker.snapshot.notes), title="The data", timeout=15, markup=False)
         self._running_in = asyncio.get_running_loop()
+        self.call_when_up()
         if (told := leaving.told()) is not None:
             self.exit(told)
 
@@ -122,6 +122,8 @@ class NNDebugApp(App[int]):
             how: SeverityLevel = "warning" if snapshot.refused else "information"
             self.notify(snapshot.notice, title=self._topic, severity=how, markup=False)
             self._topic = ""
+        if snapshot.notes and (self._seen is None or not self._seen.notes):
+            self.notify("\n".join(snapshot.notes), title="The data", timeout=15, markup=False)
         if self._seen is None or snapshot.branch != self._seen.branch or len(snapshot.known) <= (self.moment or 0):
             self.moment = None
         self._seen = snapshot

@@ -21,8 +21,8 @@ from tinygrad_nn.training.report import ClassScores, RegressionReport, evaluate
 
 from . import leaving
 from .console import console
-from .drawing import format_number
 from .exits import Exit
+from .numbers import format_number
 from .parsing import failed
 from .streams import complain, safe, say
 

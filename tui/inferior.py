@@ -70,21 +70,24 @@ class CannotStart(Exception):
 class Inferior:
     """A session in a process of its own. `send` commands, look at `snapshot`, `close` at the end.
 
-    `start()` begins the process and returns at once; `ready()` waits until the experiment is loaded.
+    `start()` begins the process and returns at once; `ready()` waits until the experiment is loaded, and until then
+    `snapshot` says that it is being loaded.
     """
 
     def __init__(self, start: Start) -> None:
         self._start = start
-        self._mailbox = Mailbox()
+        source = start.source
+        name = os.path.basename(start.resume or source.file or source.data)
+        self._mailbox = Mailbox(awaited=Snapshot("starting", name, Hyperparameters()))
         self._process: _Process | None = None
 
     def start(self) -> None:
         """Begin the process."""
         self._process = _Process(self._start, self._mailbox)
 
-    def ready(self) -> Snapshot:
-        """The first snapshot, when there is one. `CannotStart` when there will be none."""
-        found = self._mailbox.first()
+    def ready(self, timeout: float | None = None) -> Snapshot | None:
+        """The first snapshot, or None if there is none after `timeout` seconds. `CannotStart`: there will be none."""
+        found = self._mailbox.first(timeout)
         if isinstance(found, str):
             raise CannotStart(found)
         return found

@@ -17,11 +17,13 @@ PATIENCE = 3.0  # seconds without an answer before somebody is told
 class Mailbox:
     """The newest snapshot of one process, with all epochs that have come; and its end, which nothing later undoes.
 
-    Several threads may use it. `before` is what an earlier process has left on the screen.
+    Several threads may use it. `before` is what an earlier process has left on the screen, `awaited` stands for the
+    first snapshot until there is one.
     """
 
-    def __init__(self, before: Snapshot | None = None) -> None:
+    def __init__(self, before: Snapshot | None = None, awaited: Snapshot | None = None) -> None:
         self.silent = False  # it has not answered for a while, and this was said
+        self._awaited = awaited
         self._snapshot = before and replace(before, state="starting", error="", notice="", refused=False)
         self._error = ""  # with what it ended, or why it did not begin
         self._known: dict[int, list[Any]] = {}  # the epochs of each branch
@@ -70,7 +72,9 @@ class Mailbox:
     def newest(self) -> Snapshot:
         """The newest snapshot; the same object as before if nothing has happened since."""
         with self._changed:
-            assert self._snapshot is not None
+            if self._snapshot is None:
+                assert self._awaited is not None
+                return self._awaited
             if self._unanswered is not None and time.monotonic() - self._unanswered > PATIENCE:
                 self._unanswered, self.silent = None, True
                 self._snapshot = replace(
@@ -81,9 +85,8 @@ class Mailbox:
                 )
             return self._snapshot
 
-    def first(self) -> Snapshot | str:
-        """The first snapshot, when there is one, or why there will be none."""
+    def first(self, timeout: float | None = None) -> Snapshot | str | None:
+        """The first snapshot, when there is one, or why there will be none; None where that takes longer."""
         with self._changed:
-            while self._snapshot is None and not self._error:
-                self._changed.wait()
-            return self._snapshot if self._snapshot is not None else self._error
+            self._changed.wait_for(lambda: self._snapshot is not None or self._error, timeout)
+            return self._snapshot if self._snapshot is not None else self._error or None

@@ -23,8 +23,8 @@ from tinygrad_nn.training.runs import Summary, directory, remove, resume, summar
 from tinygrad_nn.training.source import Source
 
 from .console import console
-from .drawing import format_number
 from .exits import Exit, Refused
+from .numbers import format_number
 from .parsing import Parser, failed
 from .streams import announce, complain, deliver, reserved, safe, say
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+from collections.abc import Callable
 
 from . import leaving
 from .exits import Exit
@@ -11,6 +13,8 @@ from .inferior import CannotStart, Inferior, Start
 from .parsing import Refused
 from .protocol import Trainee
 from .streams import complain, safe, say
+
+SOON = 0.3  # seconds in which most experiments are loaded: a screen that is not whole yet would only flicker
 
 
 def check_terminal() -> None:
@@ -44,21 +48,46 @@ def open_screen(start: Start) -> int:
         try:
             inferior.start()  # it gets ready while Textual is imported
             check_size()
-            inferior.ready()
+            if inferior.ready(SOON) is not None:
+                return show(inferior)
         except CannotStart as error:
             inferior.close()
             raise Refused(str(error)) from None
         except BaseException:
             inferior.close()
             raise
-        return show(inferior)
+    return _show_early(inferior)
 
 
-def show(trainee: Trainee) -> int:
-    """The screen, until it is closed."""
+def _show_early(inferior: Inferior) -> int:
+    """The screen while the experiment is still being loaded; should that fail, the screen ends with it."""
+    refused: list[str] = []
+
+    def watch(leave: Callable[[Exit], None]) -> None:
+        try:
+            inferior.ready()
+        except CannotStart as error:
+            refused.append(str(error))
+            leave(Exit.CANNOT)
+
+    code = show(inferior, watch)
+    if refused:
+        raise Refused(refused[0])
+    return code
+
+
+def show(trainee: Trainee, watch: Callable[[Callable[[Exit], None]], None] | None = None) -> int:
+    """The screen, until it is closed. `watch` is called in a thread, with what closes the screen."""
     from .app import NNDebugApp
 
     app = NNDebugApp(trainee)
+    if watch is not None:
+
+        def leave(code: Exit) -> None:
+            if app.worker is trainee:  # it may show another run by now
+                app.leave_soon(code)
+
+        app.call_when_up = threading.Thread(target=watch, args=(leave,), daemon=True).start
 
     def close() -> str:
         app.worker.close()

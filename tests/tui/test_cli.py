@@ -449,3 +449,71 @@ def test_an_experiment_that_hangs_does_not_keep_the_app_from_leaving(terminal, t
     os.write(app.master, b"q")
     app.read_until(LEFT_THE_SCREEN)
     assert app.process.wait(timeout=30) == 0
+
+
+def test_the_screen_does_not_wait_for_what_takes_long_to_load(terminal, tmp_path):
+    written(
+        tmp_path,
+        "import time\ntime.sleep(3)\nfrom tinygrad_nn.training import Experiment\nclass Mine(Experiment):\n"
+        "    dataset = 'xor'\n    notes = ('a note',)\n",
+    )
+    app = terminal("mine.py", columns=140, rows=44)
+    app.read_until(b"nn-debug: loading mine.py")
+    app.read_until(b"loading the experiment and its data")
+    assert b"running" not in app.written
+    app.read_until(b"running")
+    app.read_until(b"a note")
+    os.write(app.master, b"q")
+    app.read_until(LEFT_THE_SCREEN)
+    assert app.process.wait(timeout=30) == 0
+
+
+def test_a_screen_over_what_cannot_be_loaded_ends_with_why(terminal, tmp_path):
+    written(tmp_path, "import time\ntime.sleep(3)\nraise ValueError('not today')\n")
+    app = terminal("mine.py", columns=140, rows=44)
+    app.read_until(b"loading the experiment and its data")
+    app.read_until(LEFT_THE_SCREEN)
+    app.read_until(b"ValueError: not today")
+    assert app.process.wait(timeout=30) == 2
+    assert b"mine.py failed while it was loaded" in app.written
+    assert b"tinygrad_nn/" not in app.written
+
+
+def test_what_is_loaded_is_said_before_anything_is(terminal):
+    for arguments in (["run", "--data", "iris", "--epochs", "1"], ["graph", "--data", "iris"], ["lr-find"]):
+        app = terminal(*arguments)
+        app.read_until(b"nn-debug: loading ")
+        assert app.written.splitlines()[0].startswith(b"nn-debug: loading ")
+        app.process.kill()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "late"),
+    [
+        (["--version"], ("numpy", "textual", "tinygrad_nn", "rich", "dataclasses", "pathlib", "tempfile")),
+        (["knobs", "--help"], ("numpy", "textual", "tinygrad_nn", "rich")),
+        (["run", "--nonsense"], ("numpy", "textual", "tinygrad_nn", "rich")),
+        (["rnu"], ("textual", "rich", "pandas")),
+        (["knobs"], ("textual", "rich", "pandas")),
+        (["graph", "--data", "xor"], ("textual", "rich", "pandas")),
+        (["run", "--data", "xor", "--epochs", "1"], ("textual.app", "pandas")),
+        (["lr-find", "--data", "xor"], ("textual.app", "pandas")),
+        (["runs"], ("textual", "pandas")),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_only_what_a_command_needs_is_imported(arguments, late, tmp_path):
+    show = (
+        "import sys; from tui.cli import main; code = main(sys.argv[1:])\n"
+        "print('imported:', *sorted(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", show, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NN_DEBUG_HOME": str(tmp_path)},
+    )
+    imported = done.stderr.split("imported:")[1].split()
+    assert "tui.cli" in imported
+    assert not set(late) & set(imported)

@@ -171,7 +171,8 @@ class MainScreen(Screen[None]):
         failed_now = snapshot.state == "failed" and (self.snapshot is None or self.snapshot.state != "failed")
         self.snapshot = snapshot
         self.status_line.show(snapshot)
-        self.hyperparameters.show(snapshot.hyperparameters)
+        if snapshot.state != "starting":  # what is being loaded has its own
+            self.hyperparameters.show(snapshot.hyperparameters)
         self.findings.show(snapshot)
         self.timeline.show(snapshot)
         if failed_now:  # the traceback is there, which nothing may hide

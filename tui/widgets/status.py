@@ -36,7 +36,7 @@ class StatusLine(Chart):
             sign = "▮▮ view paused"
         canvas.text(width - len(sign) - 1, 0, sign, colour, bold=True)
         past = len(s.history) < len(s.known)
-        parts = [f"epoch {s.epoch}/{s.hyperparameters.epochs}"]
+        parts = [f"epoch {s.epoch}/{s.hyperparameters.epochs}"] if s.known or s.state != "starting" else ["loading"]
         if past:
             parts = [f"◀ epoch {s.epoch} of {len(s.known) - 1} seen"]
         if s.state != "running" and s.batch:
@@ -49,7 +49,8 @@ class StatusLine(Chart):
             parts.append(f"trained by process {s.trained_by}")
         elif s.state == "running":
             parts.append("full speed" if s.pace is None else f"at most {s.pace:g} epochs/s")
-        parts.append(f"step {format_number(s.steps)}")
+        if s.known or s.state != "starting":
+            parts.append(f"step {format_number(s.steps)}")
         if past and not s.batch:
             parts.append(f"train loss {format_number(s.history[-1].train_loss)}")
         elif s.steps:
