@@ -1,4 +1,4 @@
-"""README is true: its examples run as they stand, and its commands are those that exist."""
+"""README and CONTRIBUTING are true: their examples run as they stand, and their commands are those that exist."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ pytestmark = pytest.mark.program
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 TIME = (ROOT / "docs" / "time-travel.md").read_text(encoding="utf-8")
 LIBRARY = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+SEQUENCES = (ROOT / "docs" / "sequences.md").read_text(encoding="utf-8")
 GRAPHS = (ROOT / "docs" / "graphs.md").read_text(encoding="utf-8")
 
 
@@ -118,6 +120,13 @@ def test_the_page_on_the_library_is_true(tmp_path):
         assert hasattr(Tensor([1.0]), here), here
 
 
+def test_the_page_on_sequences_is_true(tmp_path):
+    (tmp_path / "page.py").write_text("\n".join(blocks("python", SEQUENCES)))
+    done = python("-W", "error", "page.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"(remembered|read backwards) (?:0.99|1.0)", done.stdout) == ["remembered", "read backwards"]
+
+
 def test_the_page_on_time_travel_is_true(tmp_path):
     (example,) = blocks("python", TIME)
     (tmp_path / "example.py").write_text(example)
@@ -141,7 +150,37 @@ def test_the_page_on_time_travel_is_true(tmp_path):
 
 
 def test_what_it_points_to_is_there():
-    for path in re.findall(r"\]\((?!http)([^)#]+)\)", README) + re.findall(
-        r"`((?:tinygrad_nn|demos|docs)/[\w./]*)`", README
-    ):
-        assert (ROOT / path).exists(), path
+    for page in (README, CONTRIBUTING):
+        for path in re.findall(r"\]\((?!http)([^)#]+)\)", page) + re.findall(
+            r"`((?:tinygrad_nn|tests|demos|docs|\.ci)/[\w./]*)`", page
+        ):
+            assert (ROOT / path).exists(), path
+
+
+def commands(page: str) -> list[str]:
+    return [line.partition("  #")[0].strip() for block in blocks("sh", page) for line in block.splitlines()]
+
+
+def test_the_checks_are_those_of_ci():
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").replace('"', "").replace("'", "").splitlines()
+    checks = [command for command in commands(CONTRIBUTING) if "&&" not in command and "pytest" not in command]
+    assert checks == [line.replace("$developer", ".venv/bin") for line in ci if re.match(r"\$developer/(?!pip)", line)]
+
+
+@pytest.mark.parametrize("lane", ["-m quick", "", "-m slow"])
+def test_a_lane_takes_what_it_says(lane):
+    (command,) = [c for c in commands(CONTRIBUTING) if c.endswith(f"-m pytest -n 2 {lane}".strip())]
+    arguments = command.split()[1:]
+    arguments[arguments.index("-n") + 1] = "0"
+    done = python(
+        *arguments, "--collect-only", "-q", "tests/training/test_runlog.py", "tests/tui/test_open.py", cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    taken = set(re.findall(r"::(\w+)", done.stdout))
+    drawn, plain = "test_a_record_comes_back_bit_for_bit", "test_others_may_read_while_it_is_written"
+    many = re.search(r"test_killed\w+\[40\]", done.stdout)
+    assert drawn in taken
+    assert (plain in taken) == (lane != "-m slow")
+    assert bool(many) == (lane == "-m slow")
+    assert any(name.startswith("test_killed") for name in taken) == (lane != "-m quick")
+    assert ("test_a_recorded_run_goes_on" in taken) == (lane == "")

@@ -371,6 +371,11 @@ def test_the_dtype_of_a_sum():
     assert x.log_softmax(1, dtype=np.float64).dtype == np.float64
     assert Tensor([1, 2]).mean(dtype=np.float64).dtype == np.float64
     assert x.sum(dtype=int).item() == 1
+    small = Tensor(np.array([200, 100], np.uint8))
+    assert (small.sum().dtype, small.sum().item(), small.sum(dtype=np.int32).dtype) == (np.int64, 300, np.int32)
+    for call in (x.mean, x.softmax, x.log_softmax, x.norm):
+        with pytest.raises(TypeError, match="the result is in floating point, it cannot be int64"):
+            call(dtype=np.int64)
 
 
 def test_size_is_a_number_that_can_be_called():

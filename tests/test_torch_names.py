@@ -97,6 +97,8 @@ x.divide(2) = x / 2
 x.true_divide(2) = x / 2
 x.floor_divide(0.3) = x // 0.3
 x // 0.3 = x // 0.3
+1 // (x + 0.1) = 1 // (x + 0.1)
+x % [0.3, 0.4, 0.7] = x % [0.3, 0.4, 0.7]
 x.remainder(-0.3) = np.remainder(x, -0.3)
 x % 0.3 = x % 0.3
 1 % (x + 0.1) = 1 % (x + 0.1)
@@ -180,6 +182,8 @@ torch.is_tensor(x) = True
 torch.is_tensor(x.data) = False
 torch.device("cpu:0") = "cpu"
 torch.cuda.is_available() = False
+torch.cuda.device_count() = 0
+torch.cuda.manual_seed_all(0) = None
 torch.clone(input=x) = x
 torch.pow(2, x) = 2.0**x
 torch.remainder(2, x * 1.1) = np.remainder(2, x * 1.1)
@@ -355,9 +359,9 @@ def test_a_function_wants_a_tensor_first() -> None:
         ("x.mm(x[0])", ValueError, r"mm takes 2 axes and 2, not \(2, 3\) and \(3,\): use @"),
         ("x.unsqueeze(0).bmm(x.T.repeat(2, 1, 1))", ValueError, "as many matrices"),
         ("x[0].outer(x)", ValueError, "two vectors"),
-        ("x.cuda()", RuntimeError, "no device 'cuda' here, only 'cpu'"),
-        ("x.to('cuda:1')", RuntimeError, "no device 'cuda:1' here"),
-        ("torch.device('mps')", RuntimeError, "no device 'mps' here"),
+        ("x.cuda()", RuntimeError, "device 'cuda' is not here, only 'cpu'"),
+        ("x.to('cuda:1')", RuntimeError, "device 'cuda:1' is not here"),
+        ("torch.device('mps')", RuntimeError, "device 'mps' is not here"),
         ("x.long().add_(0.5)", TypeError, "int64"),
         ("x[0].clone().clamp_(x)", ValueError, r"a result of shape \(2, 3\) does not fit into shape \(3,\)"),
         ("x.requires_grad_().add_(1)", RuntimeError, "cannot be changed in place"),

@@ -4,11 +4,34 @@ import typing as _typing
 
 import numpy as _np
 
-from . import nn, optim
+from . import autograd, nn, optim
 from .anomaly import AnomalyError, detect_anomaly
 from .autodiff import enable_grad, grad, is_grad_enabled, no_grad
-from .creation import arange, eye, full, ones, ones_like, rand, randn, zeros, zeros_like
+from .creation import (
+    arange,
+    as_tensor,
+    bernoulli,
+    empty,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    normal,
+    ones,
+    ones_like,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+    zeros,
+    zeros_like,
+)
 from .func import hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .generator import manual_seed
 from .ops import Primitive, concatenate, einsum, maximum, minimum, one_hot, pad, stack
 from .tensor import Tensor, tensor
 from .tensor import further_names as _further_names
@@ -24,29 +47,43 @@ __all__ = [
     "Primitive",
     "Tensor",
     "arange",
+    "as_tensor",
+    "autograd",
+    "bernoulli",
     "concatenate",
     "detect_anomaly",
     "einsum",
+    "empty",
+    "empty_like",
     "enable_grad",
     "eye",
+    "from_numpy",
     "full",
+    "full_like",
     "grad",
     "hessian",
     "hvp",
     "is_grad_enabled",
     "jacobian",
     "jvp",
+    "linspace",
+    "manual_seed",
     "maximum",
     "minimum",
     "nn",
     "no_grad",
+    "normal",
     "one_hot",
     "ones",
     "ones_like",
     "optim",
     "pad",
     "rand",
+    "rand_like",
+    "randint",
     "randn",
+    "randn_like",
+    "randperm",
     "stack",
     "tensor",
     "value_and_grad",

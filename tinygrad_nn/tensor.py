@@ -193,7 +193,7 @@ class Tensor(TensorNames):
         return self
 
     def retain_grad(self) -> None:
-        """Keep the gradient of a tensor that is no leaf in `.grad` as well, as it is after all hooks."""
+        """Keep the gradient of a tensor that is not a leaf in `.grad` as well, as it is after all hooks."""
         if isinstance(self.node, Node):
             kept = weakref.ref(self)
 
@@ -283,6 +283,9 @@ class Tensor(TensorNames):
 
     def __floordiv__(self, other: Operand) -> Tensor:
         return self.floor_divide(other)
+
+    def __rfloordiv__(self, other: Operand) -> Tensor:
+        return type(self).floor_divide(other, self)
 
     def __rpow__(self, other: Operand) -> Tensor:
         return ops.pow(other, self)
@@ -421,18 +424,23 @@ class Tensor(TensorNames):
         """exp(x) / Σ exp(x) along an axis, the last by default."""
         axis = axes.either(axis, dim)
         axis = -1 if axis is None else axes.counted(axis, self.shape)
-        return ops.softmax(self._as(dtype), axis=axis)
+        return ops.softmax(self._floating(dtype), axis=axis)
 
     def log_softmax(self, axis: int | None = None, dtype: DTypeLike | None = None, *, dim: int | None = None) -> Tensor:
         """x - log Σ exp(x) along an axis, the last by default."""
         axis = axes.either(axis, dim)
         axis = -1 if axis is None else axes.counted(axis, self.shape)
-        return ops.log_softmax(self._as(dtype), axis=axis)
+        return ops.log_softmax(self._floating(dtype), axis=axis)
 
     # --- reductions: NumPy's names, and PyTorch's for the same
 
-    def _as(self, dtype: DTypeLike | None) -> Tensor:
-        return self if dtype is None else self.astype(dtype)
+    def _floating(self, dtype: DTypeLike | None) -> Tensor:
+        """In a floating-point dtype that is asked for."""
+        if dtype is None:
+            return self
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"the result is in floating point, it cannot be {np.dtype(dtype)}")
+        return self.astype(dtype)
 
     def sum(
         self,
@@ -445,7 +453,11 @@ class Tensor(TensorNames):
     ) -> Tensor:
         if axis is not None or keepdims is not False or dim is not None or keepdim is not None:
             axis, keepdims = axes.over(self.shape, axis, keepdims, dim, keepdim)
-        return ops.sum(self if dtype is None else self.astype(dtype), axis=axis, keepdims=keepdims)
+        if dtype is None:
+            total = ops.sum(self, axis=axis, keepdims=keepdims)
+            return total if total.data.dtype.kind != "u" else total.astype(np.int64)  # NumPy's uint64 wraps below 0
+        total = ops.sum(self.astype(dtype), axis=axis, keepdims=keepdims)
+        return total if total.dtype == dtype else total.astype(dtype)  # small integers are summed as large ones
 
     def mean(
         self,
@@ -458,7 +470,7 @@ class Tensor(TensorNames):
     ) -> Tensor:
         if axis is not None or keepdims is not False or dim is not None or keepdim is not None:
             axis, keepdims = axes.over(self.shape, axis, keepdims, dim, keepdim)
-        return ops.mean(self if dtype is None else self.astype(dtype), axis, keepdims)
+        return ops.mean(self if dtype is None else self._floating(dtype), axis, keepdims)
 
     @overload
     def max(self, *, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
@@ -582,7 +594,7 @@ class Tensor(TensorNames):
         if isinstance(order, str):
             raise ValueError(f"norm knows the order of a sum of powers, a number or 'fro', not {p!r}")
         axis, keepdims = axes.over(self.shape, axis, keepdims, dim, keepdim or None)
-        return ops.norm(self._as(dtype), order, axis, keepdims)
+        return ops.norm(self._floating(dtype), order, axis, keepdims)
 
     def logsumexp(
         self, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool | None = None
@@ -813,19 +825,27 @@ def gradient(t: Tensor) -> Array | None:
     return t._grad.data if isinstance(t._grad, Tensor) else t._grad
 
 
+def zero_gradient(t: Tensor) -> None:
+    """Set the gradient of `t`, where it has one, to zeros, in place."""
+    g = gradient(t)
+    if g is not None:
+        g[...] = 0
+        note_write(g)
+
+
 def tensor(data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> Tensor:
     """A new tensor with a copy of `data`."""
     return Tensor(as_array(data, dtype).copy(), requires_grad)
 
 
 def as_array(value: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Array:
-    """`value` as an array in native byte order: Python floats become float32, arrays keep their dtype."""
+    """`value` as an array in native byte order: Python floats become float32, arrays of all kinds keep their dtype."""
     if isinstance(value, Tensor):
         value = value.data
     if value.__class__ is np.ndarray and dtype is None and value.dtype.kind in "fiub" and value.dtype.isnative:
         return value  # the usual case
     array = np.asarray(value, dtype)
-    if dtype is None and array.dtype == np.float64 and not isinstance(value, np.ndarray | np.generic):
+    if dtype is None and array.dtype == np.float64 and not hasattr(value, "__array__"):
         array = array.astype(DEFAULT_DTYPE)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"a tensor holds real numbers or booleans, not {array.dtype}")
@@ -840,7 +860,7 @@ def _data(value: Any) -> Any:
 
 
 def refuse_tensors_in(value: Any) -> None:
-    """TypeError for a tuple or a list that holds Tensors: as an operand it is no array."""
+    """TypeError for a tuple or a list that holds Tensors: as an operand it is not an array."""
     if isinstance(value, tuple | list) and any(isinstance(part, Tensor) for part in value):
         if hasattr(value, "values"):
             raise TypeError("an operand is a Tensor, an array or numbers, not values with their indices: take .values")

@@ -30,6 +30,7 @@ from tinygrad_nn.diagnosis import Probe, histogram
 @example(np.array(5e-324))
 @example(np.array([5e-324, 1e-323]))
 @example(np.array([0, 1e-45, 3e-45], np.float32))
+@example(np.array(1e-45, np.float32))
 def test_every_value_is_counted_once_and_in_its_bin(values):
     h = histogram(values)
     finite = np.sort(values[np.isfinite(values)], axis=None)

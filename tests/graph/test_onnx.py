@@ -153,6 +153,24 @@ def test_convolution_and_pooling_are_single_nodes(path):
 def test_pooling_of_other_than_four_axes(path):
     agree(nn.MaxPool2d((2, 3), stride=1), path, (5, 6))
     agree(Of(lambda x: ops.max_pool2d(x, 2).relu()), path, (2, 3, 4, 4))
+    agree(Of(lambda x: ops.avg_pool2d(x, 2) - ops.avg_pool2d(x[0], 2)), path, (2, 3, 4, 4))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, w: ops.conv2d(x, w[:, :2], stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2),
+        lambda x, w: ops.conv2d(x, w, padding="same"),
+        lambda x, w: ops.conv1d(x[:, :, 0], w[:, :, 0], padding=1),
+        lambda x, w: ops.max_pool2d(x, 3, 2, 1, 1, ceil_mode=True),
+        lambda x, w: ops.max_pool2d(x, (2, 3), 1, dilation=(3, 2)),
+        lambda x, w: ops.avg_pool2d(x, 3, 2, 1, ceil_mode=True),
+        lambda x, w: ops.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+    ],
+)
+def test_options_of_convolution_and_pooling(function, path):
+    w = Tensor(normal(6, 4, 2, 3))
+    agree(Of(lambda x: function(x, w)), path, (4, 8, 7))
 
 
 def test_a_pool_whose_largest_are_shared(path):
@@ -219,6 +237,7 @@ def test_a_start_that_is_as_long_as_the_batch(path):
         lambda x: x.unsqueeze(1).broadcast_to((len(x), 2, 3, 4)),
         lambda x: x.permute(1, 0, 2).flatten(1).T,
         lambda x: ops.einsum("bij,bkj->bik", x, x),
+        lambda x: ops.einsum("bij,bjk->bk", x[:, :1], x.mT),
         lambda x: x @ x.mT,
         lambda x: x.var(axis=(1, 2)) + x.norm(axis=(1, 2)) + x.logsumexp(axis=(-1, -2)),
         lambda x: ops.stack(ops.split(x, [1, 2], axis=1)[::-1][1:], axis=0).squeeze(0),

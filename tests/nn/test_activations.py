@@ -99,16 +99,17 @@ def test_activations_are_made_of_recorded_operations_alone(name: str, monkeypatc
 
 
 def test_the_text_shows_the_settings() -> None:
-    modules = nn.LeakyReLU(0.2), nn.ELU(), nn.GELU("tanh"), nn.Softmax(axis=1), nn.ReLU()
+    modules = nn.LeakyReLU(0.2), nn.ELU(), nn.GELU("tanh"), nn.Softmax(dim=1), nn.ReLU()
+    assert nn.Softmax(axis=1).dim == 1
     assert [repr(m) for m in modules] == [
         "LeakyReLU(negative_slope=0.2)",
         "ELU(alpha=1.0)",
         "GELU(approximate='tanh')",
-        "Softmax(axis=1)",
+        "Softmax(dim=1)",
         "ReLU()",
     ]
-    with pytest.raises(TypeError):
-        nn.ReLU(0.1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="ReLU takes no setting but inplace"):
+        nn.ReLU(0.1)  # type: ignore[arg-type]
 
 
 def test_negative_part_and_relu_add_up_to_x_exactly() -> None:

@@ -1,4 +1,4 @@
-"""Conv2d and MaxPool2d against their definitions, written as loops."""
+"""Convolution and pooling layers against their definitions, written as loops, and against the operations they call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_nn import nn, tensor
+from tinygrad_nn import nn, ops, tensor
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 3, 6, 7))
 
@@ -63,7 +63,7 @@ def test_conv2d_without_bias_and_the_text_of_both() -> None:
     assert layer.bias is None
     assert list(layer.state_dict()) == ["weight"]
     assert not layer(tensor(np.zeros((1, 3, 2, 2)))).data.any()
-    assert repr(layer) == "Conv2d(3, 4, kernel_size=(2, 2), stride=1, padding=0)"
+    assert repr(layer) == "Conv2d(3, 4, kernel_size=(2, 2), stride=1, padding=0, bias=False)"
     assert repr(nn.MaxPool2d(2)) == "MaxPool2d(kernel_size=2)"
     assert repr(nn.MaxPool2d(2, (1, 2))) == "MaxPool2d(kernel_size=2, stride=(1, 2))"
 
@@ -75,3 +75,45 @@ def test_what_does_not_fit_is_named() -> None:
         nn.Conv2d(2, 1, 2)(tensor(IMAGES))
     with pytest.raises(ValueError, match="does not fit"):
         nn.MaxPool2d(8)(tensor(IMAGES))
+    with pytest.raises(ValueError, match="return_indices=True is not there"):
+        nn.MaxPool2d(2, return_indices=True)
+    for options, message in (
+        ({"groups": 2}, "Conv2d needs groups that divide 3 and 4 channels, not 2"),
+        ({"groups": 0}, "Conv2d needs groups that divide 3 and 4 channels, not 0"),
+        ({"padding_mode": "reflect"}, "padding_mode='reflect' is not there"),
+        ({"padding": "full"}, "padding is 'same', 'valid' or numbers, not 'full'"),
+        ({"padding": "same", "stride": (1, 2)}, "padding='same' has stride 1, not .1, 2."),
+    ):
+        with pytest.raises(ValueError, match=message):
+            nn.Conv2d(3, 4, 2, **options)
+    with pytest.raises(ValueError, match=r"Conv1d needs channels and sizes from 1 up, not 3, 4, \(2, 2\)"):
+        nn.Conv1d(3, 4, (2, 2))
+
+
+def test_a_layer_hands_its_options_to_the_operation() -> None:
+    x = tensor(IMAGES[:, [0, 1, 2, 0]])
+    for options in ((2, 1, 2, 2), ((1, 2), (2, 0), 1, 4), (1, "same", 2, 1)):
+        layer = nn.Conv2d(4, 8, (2, 3), *options, rng=rng(), dtype=np.float64)
+        wanted = ops.conv2d(x, layer.weight, layer.bias, *options)
+        assert np.array_equal(layer(x).data, wanted.data)
+        assert np.array_equal(layer(x[1]).data, wanted.data[1])
+    sequence = nn.Conv1d(4, 6, 3, 2, 1, 1, 2, rng=rng(), dtype=np.float64)
+    assert sequence.weight.shape == (6, 2, 3)
+    assert np.abs(sequence.weight.data).max() <= 1 / np.sqrt(2 * 3)
+    wanted = ops.conv1d(x[:, :, 0], sequence.weight, sequence.bias, 2, 1, 1, 2)
+    assert np.array_equal(sequence(x[:, :, 0]).data, wanted.data)
+    options = (3, 2, 1, 1, False, True)
+    assert np.array_equal(nn.MaxPool2d(*options)(x).data, ops.max_pool2d(x, 3, 2, 1, 1, True).data)
+    for means in ((3, 2, 1), (3, 2, 1, True, False), (2, None, 0, True, True, 3)):
+        assert np.array_equal(nn.AvgPool2d(*means)(x).data, ops.avg_pool2d(x, *means).data)
+
+
+def test_the_text_of_a_layer_has_what_is_not_usual() -> None:
+    assert repr(nn.Conv2d(4, 6, (1, 2), 1, "same", 2, 2, False)) == (
+        "Conv2d(4, 6, kernel_size=(1, 2), stride=1, padding=same, dilation=2, groups=2, bias=False)"
+    )
+    assert repr(nn.Conv1d(4, 6, 3)) == "Conv1d(4, 6, kernel_size=(3,), stride=1, padding=0)"
+    assert (
+        repr(nn.MaxPool2d(3, 2, 1, ceil_mode=True)) == "MaxPool2d(kernel_size=3, stride=2, padding=1, ceil_mode=True)"
+    )
+    assert repr(nn.AvgPool2d(2, count_include_pad=False)) == "AvgPool2d(kernel_size=2, count_include_pad=False)"

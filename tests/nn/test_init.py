@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinygrad_nn as tn
 from tinygrad_nn import Tensor, nn, tensor
 from tinygrad_nn.nn import init
 
@@ -207,3 +208,83 @@ def test_auto_takes_xavier_before_tanh_and_sigmoid_and_he_before_the_relu_family
     assert {init.auto(name) for name in ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus")} == {"he_normal"}
     with pytest.raises(ValueError, match="no activation 'swish': choose from linear, tanh"):
         init.auto("swish")
+
+
+def test_ones_the_identity_and_their_refusals() -> None:
+    assert init.ones_(weight(2, 3)).tolist() == [[1] * 3] * 2
+    assert init.eye_(weight(2, 3)).tolist() == [[1, 0, 0], [0, 1, 0]]
+    with pytest.raises(ValueError, match=r"eye_ fills a matrix, not a tensor of shape \(2, 3, 4\)"):
+        init.eye_(weight(2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "a", "b"),
+    [(0.0, 1.0, -2.0, 2.0), (1.0, 0.5, -2.0, 2.0), (0.0, 0.02, -2.0, 2.0), (3.0, 1.0, -1.0, 2.0)],
+)
+def test_a_normal_distribution_cut_off(mean: float, std: float, a: float, b: float) -> None:
+    drawn = init.trunc_normal_(weight(500, 400), mean, std, a, b, rng=rng()).data
+    assert a <= drawn.min() <= drawn.max() <= b
+    # The moments of a normal distribution within [a, b], by its density and its integral there.
+    low, high = (a - mean) / std, (b - mean) / std
+    phi = [math.exp(-z * z / 2) / math.sqrt(2 * math.pi) for z in (low, high)]
+    inside = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
+    middle = (phi[0] - phi[1]) / inside
+    spread = 1 + (low * phi[0] - high * phi[1]) / inside - middle * middle
+    assert drawn.mean() == pytest.approx(mean + std * middle, abs=0.01 * std)
+    assert drawn.std() == pytest.approx(std * math.sqrt(spread), rel=0.01)
+
+
+def test_a_cut_off_distribution_is_refused_without_room() -> None:
+    for wrong in ({"a": 1.0, "b": 1.0}, {"std": 0.0}):
+        with pytest.raises(ValueError, match="trunc_normal_ needs a < b and std > 0"):
+            init.trunc_normal_(weight(), **wrong, rng=rng())
+    far = init.trunc_normal_(weight(5, 5), 0.0, 1.0, 50.0, 60.0, rng=rng()).data
+    assert ((far >= 50) & (far <= 60)).all()
+
+
+# One call of each initialiser that PyTorch has too, and for what is random, what is compared.
+SHARED = {
+    "calculate_gain": [f"calculate_gain({name!r})" for name in (*init.GAINS, "leaky_relu")],
+    "constant_": ["constant_(w, 2.5)"],
+    "eye_": ["eye_(w)"],
+    "kaiming_normal_": ["kaiming_normal_(w)", "kaiming_normal_(w, 0.3, 'fan_out', 'leaky_relu')"],
+    "kaiming_uniform_": [
+        "kaiming_uniform_(w)",
+        "kaiming_uniform_(w, a=math.sqrt(5), mode='fan_in', nonlinearity='relu')",
+    ],
+    "normal_": ["normal_(w)", "normal_(w, 1.0, 0.3)"],
+    "ones_": ["ones_(w)"],
+    "orthogonal_": ["orthogonal_(w)", "orthogonal_(w, gain=2.0)"],
+    "trunc_normal_": ["trunc_normal_(w)", "trunc_normal_(w, std=0.02)", "trunc_normal_(w, 1.0, 2.0, -1.0, 1.5)"],
+    "uniform_": ["uniform_(w)", "uniform_(w, -1.0, 3.0)"],
+    "xavier_normal_": ["xavier_normal_(w)", "xavier_normal_(w, gain=2.0)"],
+    "xavier_uniform_": ["xavier_uniform_(w)", "xavier_uniform_(w, 0.5)"],
+    "zeros_": ["zeros_(w)"],
+}
+
+
+@pytest.mark.parametrize("call", [call for calls in SHARED.values() for call in calls])
+def test_the_same_call_in_pytorch(call: str) -> None:
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    torch.manual_seed(0)
+    tn.manual_seed(0)
+    w, v = weight(), torch.zeros(OUT, IN, dtype=torch.float64)
+    ours = eval(f"init.{call}", {"init": init, "w": w, "math": math})
+    theirs = eval(f"init.{call}", {"init": torch.nn.init, "w": v, "math": math})
+    if isinstance(ours, float):
+        assert ours == pytest.approx(theirs, rel=1e-15)
+        return
+    assert ours is w
+    for figure in (np.mean, np.std, np.min, np.max):
+        both = figure(ours.data), figure(theirs.numpy())
+        scale = max(1e-9, ours.data.std()) if figure in (np.mean, np.std) else 10 * max(1e-9, ours.data.std())
+        assert both[0] == pytest.approx(both[1], abs=0.05 * scale)
+
+
+def test_every_initialiser_shared_with_pytorch_is_compared() -> None:
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    assert {name for name in init.__all__ if hasattr(torch.nn.init, name)} == SHARED.keys()
+    for name in ("dirac_", "sparse_", "uniform"):
+        assert hasattr(torch.nn.init, name)
+        with pytest.raises(AttributeError, match=f"tinygrad_nn.nn.init has no {name}: (fill|write)"):
+            getattr(init, name)

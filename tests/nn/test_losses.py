@@ -107,10 +107,10 @@ CLASSIFYING = [nn.CrossEntropyLoss, nn.NLLLoss]
 def test_class_indices_must_be_indices_of_classes(loss: Any, reduction: Any) -> None:
     criterion, scores = loss(reduction=reduction), tensor(np.zeros((2, 3)))
     for target in ([[0], [1]], [0], [0, 1, 2]):
-        with pytest.raises(ValueError, match=r"\(batch, classes\)"):
+        with pytest.raises(ValueError, match=r"\(batch, classes, ...\) and target \(batch, ...\)"):
             criterion(scores, np.array(target))
-    with pytest.raises(ValueError, match=r"\(batch, classes\)"):
-        criterion(scores[0], np.array([0, 1, 2]))
+    with pytest.raises(ValueError, match=r"\(batch, classes, ...\) and target \(batch, ...\)"):
+        criterion(scores[0], np.array([0, 1]))
     for wrong in (3, -1):
         with pytest.raises(ValueError, match=f"target {wrong} is no class"):
             criterion(scores, np.array([0, wrong]))
@@ -133,7 +133,7 @@ def test_from_logits_nothing_is_lost_however_sure_the_network_is() -> None:
 def test_bce_of_a_sure_mistake_is_large_but_finite_and_so_is_its_gradient(dtype: Any) -> None:
     p = nn.Parameter(np.array([0.0, 1.0, 0.0, 1.0], dtype))
     loss = nn.BCELoss(reduction="none")(p, [1.0, 0.0, 0.0, 1.0])
-    assert loss.data == pytest.approx([69.0776, 69.0776, 0, 0], rel=1e-4)
+    assert loss.data.tolist() == [100, 100, 0, 0]
     (loss.sum() * 1000).backward()
     assert p.grad is not None
     assert np.isfinite(p.grad.data).all()

@@ -58,7 +58,7 @@ def test_the_running_figures_are_part_of_the_state():
 
 
 def test_what_does_not_fit_is_named():
-    with pytest.raises(ValueError, match=r"takes inputs \(batch, 3\), not \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"takes inputs \(batch, 3\) or \(batch, 3, length\), not \(2, 4\)"):
         nn.BatchNorm1d(3)(draw(2, 4))
     layer = nn.BatchNorm1d(3, dtype=np.float64)
     np.testing.assert_allclose(layer(draw(1, 3)).data, draw(1, 3).data, rtol=1e-4)  # one has no spread of its own

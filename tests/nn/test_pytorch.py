@@ -84,6 +84,28 @@ def test_networks_exchange_their_state(torch: Any) -> None:
     same(ours, theirs, torch, rng().normal(size=(2, 5, 3)))
 
 
+def test_networks_of_images_exchange_their_state(torch: Any) -> None:
+    options: dict[str, Any] = {"rng": rng(), "dtype": np.float64}
+    ours = nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding="same", **options),
+        nn.MaxPool2d(2, 2, 1),
+        nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 0), 1, 2, **options),
+        nn.AvgPool2d(2, 1, ceil_mode=True),
+        nn.Flatten(2),
+        nn.Conv1d(6, 3, 3, 2, 1, **options),
+    )
+    theirs = torch.nn.Sequential(
+        torch.nn.Conv2d(2, 4, 3, padding="same"),
+        torch.nn.MaxPool2d(2, 2, 1),
+        torch.nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 0), 1, 2),
+        torch.nn.AvgPool2d(2, 1, ceil_mode=True),
+        torch.nn.Flatten(2),
+        torch.nn.Conv1d(6, 3, 3, 2, 1),
+    ).double()
+    ours.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
+    same(ours, theirs, torch, rng().normal(size=(5, 2, 9, 8)))
+
+
 @pytest.mark.parametrize("shape", [(2, 3), (6,)])
 def test_the_default_weights_of_a_linear_layer_have_pytorchs_bounds(shape: tuple[int, ...], torch: Any) -> None:
     ours, theirs = nn.Linear(50, 4000, rng=rng()), torch.nn.Linear(50, 4000)

@@ -253,13 +253,19 @@ def concatenations(draw: st.DrawFn) -> Drawn:
 
 @st.composite
 def einsums(draw: st.DrawFn) -> Drawn:
-    """Up to three operands with any letters, each once in an operand, and any of them in the output."""
+    """Up to three operands with any letters, each once in an operand, and any of them in the output.
+
+    Along some of its letters an operand may have length 1, and is then broadcast.
+    """
     sides = {c: draw(st.integers(0, 3)) for c in "abcd"}
     letters = st.lists(st.sampled_from("abcd"), unique=True, max_size=3)
     terms = [draw(letters) for _ in range(draw(st.integers(1, 3)))]
     used = sorted(set().union(*terms))
     output = draw(st.permutations(used))[: draw(st.integers(0, len(used)))]
-    operands = tuple(draw(arrays(tuple(sides[c] for c in term))) for term in terms)
+    ones = draw(st.sets(st.tuples(st.sampled_from(range(len(terms))), st.sampled_from("abcd")), max_size=2))
+    operands = tuple(
+        draw(arrays(tuple(1 if (i, c) in ones else sides[c] for c in term))) for i, term in enumerate(terms)
+    )
     return operands, {"subscripts": ",".join(map("".join, terms)) + "->" + "".join(output)}
 
 
@@ -273,6 +279,44 @@ def cuts(draw: st.DrawFn, fold: bool = False) -> Drawn:
         return (draw(arrays((*batch, *image))),), {"size": size, "stride": stride}
     many = tuple((n - k) // s + 1 for n, k, s in zip(image, size, stride, strict=True))
     return (draw(arrays((*batch, *many, *size))),), {"size": size, "stride": stride, "shape": image}
+
+
+PAIR = st.tuples(st.integers(1, 2), st.integers(1, 2))
+
+
+@st.composite
+def convolutions(draw: st.DrawFn, missing: str = "output") -> Drawn:
+    """Two of the images, the filters and the output of a convolution, and what else the third is made by."""
+    stride, dilation, size = draw(PAIR), draw(PAIR), draw(st.tuples(st.integers(1, 3), st.integers(1, 2)))
+    padding = draw(st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2))
+    groups, batch, each, made = (draw(st.integers(low, 2)) for low in (1, 0, 1, 1))
+    spans = [d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True)]
+    image = tuple(draw(st.integers(0, 2)) + max(n - sum(p), 1) for n, p in zip(spans, padding, strict=True))
+    axes = zip(image, padding, spans, stride, strict=True)
+    many = tuple((n + sum(p) - span) // step + 1 for n, p, span, step in axes)
+    images, weight = arrays((batch, groups * each, *image)), arrays((groups * made, each, *size))
+    output = arrays((batch, groups * made, *many))
+    how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    if missing == "input":
+        return (draw(output), draw(weight)), {"shape": image, **how}
+    if missing == "weight":
+        return (draw(images), draw(output)), {"size": size, **how}
+    bias = [draw(arrays((groups * made,)))] if draw(st.booleans()) else []
+    return (draw(images), draw(weight), *bias), how
+
+
+@st.composite
+def pools(draw: st.DrawFn, largest: bool = False) -> Drawn:
+    """Images with windows that fit, of which every one meets the image; for the largest all elements differ."""
+    size = draw(st.tuples(st.integers(1, 3), st.integers(1, 2)))
+    padding = tuple((n // 2, draw(st.integers(n // 2, n - 1))) if draw(st.booleans()) else (0, 0) for n in size)
+    image = tuple(n + draw(st.integers(0, 1)) for n in size)
+    how: dict[str, Any] = {"size": size, "stride": draw(PAIR), "padding": padding}
+    if largest:
+        how["dilation"] = tuple(draw(st.integers(1, 2)) if p == (0, 0) else 1 for p in padding)
+        image = tuple(n + (k - 1) * (d - 1) for n, k, d in zip(image, size, how["dilation"], strict=True))
+    lead = draw(st.sampled_from([(), (2,), (0,), (1, 2), (2, 1)]))
+    return (draw(arrays((*lead, *image), unique=largest)),), how
 
 
 # A primitive that takes more than its mathematical inputs: how the rest is made from them.
@@ -318,6 +362,11 @@ CASES: dict[str, st.SearchStrategy[Drawn]] = {
     "einsum": einsums(),
     "windows": cuts(),
     "fold": cuts(fold=True),
+    "conv2d": convolutions(),
+    "conv2d_input": convolutions("input"),
+    "conv2d_weight": convolutions("weight"),
+    "max_pool2d": pools(largest=True),
+    "sum_pool2d": pools(),
     "reshape": reshapes(),
     "transpose": transposes(),
     "broadcast_to": broadcasts(),

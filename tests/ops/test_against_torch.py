@@ -6,6 +6,7 @@ conventions at kinks and ties, and which dtype comes out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -113,6 +114,47 @@ def torch_fold(w: Any, size: tuple[int, int], stride: tuple[int, int], shape: tu
     return added_back(w, torch_windows(torch.arange(int(np.prod(whole))).reshape(whole), size, stride), whole)
 
 
+def torch_padded(x: Any, padding: Any, value: float = 0.0) -> Any:
+    (top, bottom), (left, right) = padding
+    return F.pad(x, (left, right, top, bottom), value=value)
+
+
+def torch_conv2d(x: Any, weight: Any, bias: Any = None, *, padding: Any, **how: Any) -> Any:
+    return F.conv2d(torch_padded(x, padding), weight, bias, **how)
+
+
+def torch_conv2d_input(g: Any, weight: Any, *, shape: Any, padding: Any, **how: Any) -> Any:
+    reached = F.conv_transpose2d(g, weight, **how)
+    (top, bottom), (left, right) = padding
+    height, width = (n + sum(p) for n, p in zip(shape, padding, strict=True))
+    whole = F.pad(reached, (0, width - reached.shape[-1], 0, height - reached.shape[-2]))
+    return whole[..., top : height - bottom, left : width - right]
+
+
+def torch_conv2d_weight(x: Any, g: Any, *, size: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    x = torch_padded(x, padding)
+    rows = []
+    for i, j in np.ndindex(*size):  # the sum of what each element of a filter met, times what came of it
+        along = (
+            slice(k * d, k * d + (n - 1) * s + 1, s)
+            for k, d, n, s in zip((i, j), dilation, g.shape[-2:], stride, strict=True)
+        )
+        met = x[(..., *along)].unflatten(1, (groups, -1))
+        rows.append(torch.einsum("ngchw,ngohw->goc", met, g.unflatten(1, (groups, -1))).flatten(0, 1))
+    return torch.stack(rows, -1).unflatten(-1, tuple(size))
+
+
+def torch_max_pool2d(x: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    padded = torch_padded(x.reshape(-1, 1, *x.shape[-2:]), padding, -math.inf)
+    y = F.max_pool2d(padded, size, stride, dilation=dilation)
+    return y.reshape(*x.shape[:-2], *y.shape[-2:])
+
+
+def torch_sum_pool2d(x: Any, size: Any, stride: Any, padding: Any) -> Any:
+    y = F.avg_pool2d(torch_padded(x.reshape(-1, 1, *x.shape[-2:]), padding), size, stride, divisor_override=1)
+    return y.reshape(*x.shape[:-2], *y.shape[-2:])
+
+
 def torch_pow(a: Any, b: Any) -> Any:
     # At an exponent of 0, PyTorch's gradient for the base is a constant 0, and so its mixed second derivative
     # is 0, where 1 / base is right. Finite differences check that place.
@@ -126,6 +168,9 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "broadcast_to": lambda x, shape: torch.broadcast_to(x, shape),
     "clip": lambda x, low, high: torch.clamp(x, low, high),
     "concatenate": lambda *parts, axis: torch.cat(parts, dim=axis),
+    "conv2d": torch_conv2d,
+    "conv2d_input": torch_conv2d_input,
+    "conv2d_weight": torch_conv2d_weight,
     "cross_entropy": lambda x, target, scale: scale * F.cross_entropy(x, torch.tensor(target), reduction="sum"),
     "einsum": lambda *operands, subscripts: torch.einsum(subscripts, *operands),
     "fold": torch_fold,
@@ -135,6 +180,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "log_softmax": lambda x, axis: torch.log_softmax(x, dim=axis),
     "logsumexp": reduction(torch.logsumexp),
     "max": reduction(torch.amax),
+    "max_pool2d": torch_max_pool2d,
     "min": reduction(torch.amin),
     "pow": torch_pow,
     "reshape": lambda x, shape: x.reshape(shape),
@@ -142,6 +188,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "select": lambda x, keep: x.masked_fill(~keep, 0),
     "softmax": lambda x, axis: torch.softmax(x, dim=axis),
     "sum": reduction(torch.sum),
+    "sum_pool2d": torch_sum_pool2d,
     "transpose": lambda x, axes: x.permute(axes),
     "windows": torch_windows,
 }
@@ -192,7 +239,37 @@ COMPOSED: dict[str, Pair] = {
     "leaky_relu": (lambda x: ops.leaky_relu(x, 0.1), lambda x: F.leaky_relu(x, 0.1), [(4, 3)]),
     "linear": (ops.linear, F.linear, [(2, 3, 4), (5, 4), (5,)]),
     "matmul": (ops.matmul, torch.matmul, [(2, 1, 3, 4), (5, 4, 2)]),
+    "conv2d, all options": (
+        lambda x, w, b: ops.conv2d(x, w, b, (2, 1), (3, 1), (1, 2), 2),
+        lambda x, w, b: F.conv2d(x, w, b, (2, 1), (3, 1), (1, 2), 2),
+        [(2, 4, 5, 6), (6, 2, 2, 3), (6,)],
+    ),
+    "conv2d, same": (
+        lambda x, w: ops.conv2d(x, w, padding="same", dilation=2),
+        lambda x, w: F.conv2d(x, w, padding="same", dilation=2),
+        [(2, 2, 5, 6), (3, 2, 2, 3)],
+    ),
+    "conv1d": (
+        lambda x, w, b: ops.conv1d(x, w, b, 2, 1, 2, 2),
+        lambda x, w, b: F.conv1d(x, w, b, 2, 1, 2, 2),
+        [(2, 4, 9), (6, 2, 3), (6,)],
+    ),
+    "avg_pool2d": (
+        lambda x: ops.avg_pool2d(x, (2, 3), (1, 2), (1, 0)),
+        lambda x: F.avg_pool2d(x, (2, 3), (1, 2), (1, 0)),
+        [(2, 3, 5, 6)],
+    ),
+    "avg_pool2d, to the end": (
+        lambda x: ops.avg_pool2d(x, 3, 2, 1, True, False),
+        lambda x: F.avg_pool2d(x, 3, 2, 1, True, False),
+        [(3, 6, 5)],
+    ),
     "max_pool2d": (lambda x: ops.max_pool2d(x, 2, 1), lambda x: F.max_pool2d(x, 2, 1), [(1, 2, 3, 4)]),
+    "max_pool2d, all options": (
+        lambda x: ops.max_pool2d(x, (3, 2), (2, 1), (1, 0), (1, 2), True),
+        lambda x: F.max_pool2d(x, (3, 2), (2, 1), (1, 0), (1, 2), True),
+        [(2, 3, 6, 6)],
+    ),
     "mean": (lambda x: x.mean((0, 2)), lambda x: x.mean((0, 2)), [(2, 3, 4)]),
     "min": (lambda x: x.min(axis=1, keepdims=True), lambda x: x.amin(1, keepdim=True), [(3, 4)]),
     "minimum": (ops.minimum, torch.minimum, [(3, 4), (4,)]),
@@ -279,6 +356,11 @@ EDGES: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Any]]] = {
         lambda x: ops.max_pool2d(x, 2),
         lambda x: F.max_pool2d(x, 2),
         [[[[1.0, 1], [1, 1]]]],
+    ),
+    "NaN and -infinity in max_pool2d": (
+        lambda x: ops.max_pool2d(x, 2),
+        lambda x: F.max_pool2d(x, 2),
+        [[[[1.0, math.nan, -math.inf, -math.inf], [math.nan, 3.0, -math.inf, -math.inf]]]],
     ),
     "powers of 0": (lambda x: x**2 + x**1 + x**0 + x**3.0, lambda x: x**2 + x**1 + x**0 + x**3.0, [[0.0, -2.0, 2.0]]),
     "norm of 0": (lambda x: x.norm(dim=1), lambda x: x.norm(dim=1), [[[0.0, 0.0], [3.0, 4.0]]]),

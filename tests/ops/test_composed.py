@@ -71,7 +71,9 @@ CHECKED = {
     "einsum over an axis of length 1": (lambda x: ops.einsum("ij,ij->j", x[:1], x), (2, 3)),
     "einsum without output": (lambda x: ops.einsum("ij,jk", x, x.T), (2, 3)),
     "conv2d": (lambda x: ops.conv2d(x, x[:1, :, :2, :3], x[0, 0, 0, :1], stride=(1, 2), padding=1), (2, 2, 4, 5)),
+    "conv1d": (lambda x: ops.conv1d(x, x[:1, :, :3], x[0, 0, :1], stride=2, padding=1), (2, 2, 5)),
     "max_pool2d": (lambda x: ops.max_pool2d(x, 2, stride=1), (1, 2, 3, 4)),
+    "avg_pool2d": (lambda x: ops.avg_pool2d(x, 2, padding=1, count_include_pad=False), (1, 2, 3, 4)),
 }
 
 
@@ -337,7 +339,7 @@ def test_one_hot():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda x: ops.einsum("ii->i", x), ValueError, "takes a diagonal"),
+        (lambda x: ops.einsum("ii->i", x), ValueError, "takes the diagonal .ii. of shape"),
         (lambda x: ops.einsum("ij,jk", x), ValueError, "is about 2 operands, there are 1"),
         (lambda x: ops.one_hot([3], 3), ValueError, "not all classes from 0 to 2"),
         (lambda x: ops.one_hot([0.5], 3), TypeError, "needs integers"),

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
-from tinygrad_nn import Tensor, optim
+from tinygrad_nn import Tensor, no_grad, optim
 
 STEPS = 50
 RECIPES = {
     "sgd": (optim.SGD, {"lr": 0.1}),
     "momentum": (optim.SGD, {"lr": 0.05, "momentum": 0.9}),
     "nesterov": (optim.SGD, {"lr": 0.05, "momentum": 0.8, "nesterov": True}),
+    "dampening": (optim.SGD, {"lr": 0.1, "momentum": 0.9, "dampening": 0.4, "weight_decay": 0.01}),
     "weight decay": (optim.SGD, {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.01}),
     "adam": (optim.Adam, {"lr": 0.01}),
     "adam with settings": (optim.Adam, {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-4, "weight_decay": 0.1}),
     "adamw": (optim.AdamW, {}),
     "adamw with settings": (optim.AdamW, {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-4, "weight_decay": 0.3}),
+    "amsgrad": (optim.Adam, {"lr": 0.1, "betas": (0.5, 0.6), "amsgrad": True}),
+    "amsgrad with decay": (optim.Adam, {"lr": 0.1, "betas": (0.5, 0.6), "weight_decay": 0.1, "amsgrad": True}),
+    "adamw with amsgrad": (optim.AdamW, {"lr": 0.1, "betas": (0.5, 0.6), "amsgrad": True}),
     "rmsprop": (optim.RMSprop, {}),
     "rmsprop with settings": (optim.RMSprop, {"lr": 0.02, "alpha": 0.8, "eps": 1e-4, "weight_decay": 0.1}),
     "rmsprop with momentum": (optim.RMSprop, {"lr": 0.005, "momentum": 0.9, "weight_decay": 0.01}),
@@ -91,6 +97,146 @@ def test_momentum_by_its_formula(nesterov):
         velocity = 0.9 * velocity + g
         value = value - 0.1 * (g + 0.9 * velocity if nesterov else velocity)
         np.testing.assert_allclose(w.data, value, rtol=1e-12)
+
+
+def test_dampening_by_its_formula():
+    w = Tensor(np.array([1.0, -2.0]), requires_grad=True)
+    optimizer = optim.SGD([w], 0.1, 0.9, 0.3)  # PyTorch's order of the arguments
+    value, velocity = w.data.copy(), None
+    for _ in range(5):
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+        g = 2 * value
+        velocity = g if velocity is None else 0.9 * velocity + 0.7 * g
+        value = value - 0.1 * velocity
+        np.testing.assert_allclose(w.data, value, rtol=1e-12)
+
+
+def test_amsgrad_by_its_formula():
+    w = Tensor(np.array([1.0, -2.0]), requires_grad=True)
+    optimizer = optim.Adam([w], lr=0.3, betas=(0.5, 0.6), amsgrad=True)
+    value, m, v, largest = w.data.copy(), np.zeros(2), np.zeros(2), np.zeros(2)
+    for t in range(1, 9):
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+        g = 2 * value
+        m, v = 0.5 * m + 0.5 * g, 0.6 * v + 0.4 * g * g
+        largest = np.maximum(largest, v)
+        value = value - 0.3 * (m / (1 - 0.5**t)) / (np.sqrt(largest / (1 - 0.6**t)) + 1e-8)
+        np.testing.assert_allclose(w.data, value, rtol=1e-11)
+    assert (largest > v).all()  # it has made a difference
+    state = optimizer.state_dict()
+    assert state["state"][0].keys() == {"step", "m", "v", "max_v"}
+    assert "max_v" not in optim.Adam([w]).state_dict()["state"][0]
+    again = optim.Adam([w], amsgrad=True)
+    again.load_state_dict(state)
+    np.testing.assert_array_equal(again.state_dict()["state"][0]["max_v"], state["state"][0]["max_v"])
+    again = optim.Adam([w])  # it takes the setting over, and what belongs to it
+    again.load_state_dict(state)
+    np.testing.assert_array_equal(again.state_dict()["state"][0]["max_v"], state["state"][0]["max_v"])
+
+
+def test_amsgrad_may_be_one_groups():
+    a, b = (Tensor(np.array([1.0, -2.0]), requires_grad=True) for _ in range(2))
+    optimizer = optim.Adam([{"params": [a]}, {"params": [b], "amsgrad": True}], lr=0.3, betas=(0.5, 0.6))
+    alone = (
+        trajectory_of(optim.Adam, {"lr": 0.3, "betas": (0.5, 0.6)}),
+        trajectory_of(optim.Adam, {"lr": 0.3, "betas": (0.5, 0.6), "amsgrad": True}),
+    )
+    for _ in range(9):
+        optimizer.zero_grad()
+        ((a * a).sum() + (b * b).sum()).backward()
+        optimizer.step()
+    np.testing.assert_array_equal([a.data, b.data], alone)
+    assert (a.data != b.data).any()
+
+
+def trajectory_of(kind, settings, steps=9):
+    w = Tensor(np.array([1.0, -2.0]), requires_grad=True)
+    optimizer = kind([w], **settings)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+    return w.data
+
+
+def test_betas_may_change_between_steps_and_saved_moments_keep_theirs():
+    betas = [(0.9, 0.999), (0.5, 0.9), (0.5, 0.9), (0.8, 0.99)]
+    w = Tensor(np.array([1.0, -2.0]), requires_grad=True)
+    optimizer = optim.Adam([w], lr=0.1, amsgrad=True)
+    value, m, v, largest = w.data.copy(), np.zeros(2), np.zeros(2), np.zeros(2)
+    for t, (b1, b2) in enumerate(betas, start=1):
+        optimizer.param_groups[0]["betas"] = (b1, b2)
+        state = optimizer.state_dict()  # saved between the change and the step
+        optimizer = optim.Adam([w], amsgrad=True)
+        optimizer.load_state_dict(state)
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+        g = 2 * value
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
+        largest = np.maximum(largest, v)
+        value = value - 0.1 * (m / (1 - b1**t)) / (np.sqrt(largest / (1 - b2**t)) + 1e-8)
+        np.testing.assert_allclose(w.data, value, rtol=1e-11)
+
+
+def test_a_step_with_a_closure_asks_it_for_the_loss_with_gradients():
+    w = Tensor(np.array([1.0]), requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.25)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    with no_grad():
+        assert optimizer.step(closure).item() == 1
+    assert w.tolist() == [0.5]
+    assert optimizer.step() is None
+
+
+def test_gradients_set_to_zeros_stay_and_none_stays_none():
+    a, b = (Tensor(np.array([1.0, 2.0]), requires_grad=True) for _ in range(2))
+    optimizer = optim.SGD([a, b], lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        (a * a).sum().backward()
+        optimizer.zero_grad(set_to_none=False)
+        kept = a.grad
+        assert kept.tolist() == [0, 0]
+        assert b.grad is None
+        (a * a).sum().backward()
+        np.testing.assert_allclose(a.grad.data, 2 * a.data)
+        before = a.data.copy()
+        optimizer.step()
+        np.testing.assert_allclose(a.data, 0.8 * before)
+        optimizer.zero_grad(set_to_none=False)
+        before = a.data.copy()
+        optimizer.step()
+        np.testing.assert_array_equal(a.data, before)
+
+
+def test_every_optimizer_shared_with_pytorch_is_compared():
+    torch = pytest.importorskip("torch", reason="PyTorch is the independent implementation")
+    shared = {name for name in optim.__all__ if hasattr(torch.optim, name)}
+    compared = {kind.__name__ for kind, _ in RECIPES.values()}
+    assert shared == compared | {"Optimizer", "lr_scheduler"}
+    for name in ("NAdam", "LBFGS", "SparseAdam", "swa_utils"):
+        assert hasattr(torch.optim, name)
+        with pytest.raises(AttributeError, match=f"tinygrad_nn.optim has no {name}: "):
+            getattr(optim, name)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_arguments_come_in_pytorchs_order(name):
+    torch = pytest.importorskip("torch", reason="PyTorch is the independent implementation")
+    kind = RECIPES[name][0]
+    ours, theirs = (list(inspect.signature(k).parameters) for k in (kind, getattr(torch.optim, kind.__name__)))
+    assert ours == theirs[: len(ours)]
 
 
 def test_adam_by_its_formula():
@@ -246,6 +392,7 @@ def test_backward_after_a_step_is_refused():
         (lambda p: optim.SGD([p], lr=-1), "lr must be at least 0, not -1"),
         (lambda p: optim.SGD([p], momentum=1.0), r"momentum must be in \[0, 1\), not 1.0"),
         (lambda p: optim.SGD([p], nesterov=True), "needs momentum"),
+        (lambda p: optim.SGD([p], 0.1, 0.9, 0.5, nesterov=True), "no dampening, not 0.5"),
         (lambda p: optim.Adam([p], betas=(0.9, 1.0)), r"beta2 must be in \[0, 1\)"),
         (lambda p: optim.Adam([p], eps=float("nan")), "eps must be at least 0"),
         (lambda p: optim.AdamW([p], weight_decay=-0.1), "weight_decay must be at least 0, not -0.1"),

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinygrad_nn as tn
 from tests.lanes import examples
 from tinygrad_nn import nn
+from tinygrad_nn.data import make_moons
 from tinygrad_nn.training import Experiment, Hyperparameters, NeedsRestart, Session, Snapshot
+from tinygrad_nn.training.report import evaluate
 
 OPTIMIZERS = ("sgd", "rmsprop", "adagrad", "adam", "adamw")
 FULL = Hyperparameters(
@@ -243,6 +246,115 @@ def test_generators_and_buffers_of_ones_own_modules_are_part_of_a_snapshot():
     assert_same(state(s), end)
     assert losses(s) == seen
     assert s.repeatable
+
+
+class Jitter(nn.Module):
+    """Noise from the default generator, in evaluation too."""
+
+    def forward(self, x):
+        return x + 0.1 * tn.randn_like(x)
+
+
+class Unseeded(Experiment):
+    """A recipe that names no generator anywhere: what it draws is drawn from the default."""
+
+    hyperparameters = FULL.replace(dropout=0.0, normalization="none")
+
+    def data(self, hp, rng):
+        return make_moons(120, hp.noise)
+
+    def model(self, hp, train, rng):
+        hidden = nn.Linear(2, hp.hidden[0])
+        nn.init.normal_(hidden.weight)
+        return nn.Sequential(hidden, nn.Tanh(), nn.Dropout(0.3), Jitter(), nn.Linear(hp.hidden[0], 1))
+
+    def loss(self, hp, train):
+        scale = tn.rand(()).item()
+        return lambda output, target: scale * nn.BCEWithLogitsLoss()(output + 0.01 * tn.randn(1), target)
+
+
+def test_a_recipe_that_names_no_generator_repeats_bit_for_bit():
+    tn.manual_seed(1)
+    s = Session(Unseeded())
+    s.next(6)
+    end, seen = state(s), losses(s)
+
+    tn.manual_seed(2)  # a run has generators of its own
+    tn.rand(10)
+    again = Session(Unseeded())
+    before = tn.generator.default_generator().bit_generator.state
+    again.next(6)
+    assert_same(state(again), end)
+    assert losses(again) == seen
+    assert tn.generator.default_generator().bit_generator.state == before
+
+    s.rewind(2)
+    s.rewind(step=s.steps + 1)  # into an epoch
+    s.next(4)
+    assert_same(state(s), end)
+    s.fork(3)
+    s.next(3)
+    assert_same(state(s), end)
+    s.fork(0, hidden=(9,))
+    s.next(2)
+    s.checkout("main", 0)
+    s.next(6)
+    assert_same(state(s), end)
+    assert losses(s) == seen
+
+    fresh = Session(Unseeded())
+    fresh.restore(Snapshot.unpack(s.branches[0].snapshots[3].pack()).state, s.history)
+    fresh.next(3)
+    assert_same(state(fresh), end)
+    other = Session(Unseeded(hyperparameters=Unseeded.hyperparameters.replace(seed=1)))
+    other.next(6)
+    assert losses(other) != seen
+    assert s.repeatable
+
+
+def test_the_default_draws_what_the_generators_handed_in_draw():
+    class Named(Unseeded):
+        def data(self, hp, rng):
+            return make_moons(120, hp.noise, rng=rng)
+
+        def model(self, hp, train, rng):
+            hidden = nn.Linear(2, hp.hidden[0], rng=rng)
+            nn.init.normal_(hidden.weight, rng=rng)
+            last = nn.Linear(hp.hidden[0], 1, rng=rng)
+            return nn.Sequential(hidden, nn.Tanh(), nn.Dropout(0.3, rng=rng), Jitter(), last)
+
+    a, b = Session(Unseeded()), Session(Named())
+    a.next(2)
+    b.next(2)
+    assert_same(state(a), state(b))
+
+
+def test_a_seed_set_by_a_recipe_is_its_runs_own():
+    class Seeded(Unseeded):
+        def model(self, hp, train, rng):
+            tn.manual_seed(hp.seed + 7)
+            return super().model(hp, train, rng)
+
+    before = tn.generator.default_generator().bit_generator.state
+    a, b = Session(Seeded()), Session(Seeded())
+    assert_same(state(a), state(b))
+    assert tn.generator.default_generator().bit_generator.state == before
+    expected = np.random.default_rng(7)
+    nn.init.uniform_(tn.zeros(FULL.hidden[0], 2), rng=expected)
+    nn.init.uniform_(tn.zeros(FULL.hidden[0]), rng=expected)
+    weight = nn.init.normal_(tn.zeros(FULL.hidden[0], 2), rng=expected)
+    np.testing.assert_array_equal(a.model[0].weight.data, weight.data)
+
+
+def test_a_report_on_a_run_that_draws_changes_nothing():
+    s, other = Session(Unseeded()), Session(Unseeded())
+    s.next(2)
+    other.next(2)
+    first, second = evaluate(s), evaluate(s)
+    assert repr(first) == repr(second)
+    s.next(2)
+    other.next(2)
+    assert_same(state(s), state(other))
 
 
 class Forgetful(Experiment):

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 
+from ..generator import Rng, rng_or_default
 from .dataset import Array, Dataset
 
 
@@ -18,8 +18,9 @@ class Batches:
             ...
 
     `data` is a `Dataset` or a pair of arrays of equal length, which are copied only where they are not contiguous.
-    With `drop_last`, what is left at the end of an epoch and fills no batch is left out. Without `shuffle` the order
-    is that of the data, and `rng` is not drawn from.
+    Without `rng` the order comes from the generator that is the default when the epoch starts. With `drop_last`, what
+    is left at the end of an epoch and fills no batch is left out. Without `shuffle` the order is that of the data, and
+    nothing is drawn.
 
     A debugger goes batch by batch: `start_epoch()`, then `next_batch()` until `done`. `batch_size` may be changed
     on the way; the examples not seen yet in this epoch stay the same.
@@ -32,7 +33,7 @@ class Batches:
         self,
         data: Dataset | tuple[Array, Array],
         batch_size: int,
-        rng: Generator,
+        rng: Rng = None,
         shuffle: bool = True,
         drop_last: bool = False,
     ) -> None:
@@ -43,7 +44,7 @@ class Batches:
             raise ValueError(f"{len(self.x)} examples and {len(self.targets)} targets cannot be batched")
         self.drop_last = drop_last
         self.batch_size = batch_size
-        self.rng = rng
+        self.rng = None if rng is None else np.random.default_rng(rng)
         self.shuffle = shuffle
         self._order = np.arange(len(self.x))
         self._seen = len(self.x)
@@ -82,7 +83,7 @@ class Batches:
     def start_epoch(self) -> None:
         """Begin an epoch, wherever the last one was."""
         if self.shuffle:
-            self._order = self.rng.permutation(len(self.x))
+            self._order = rng_or_default(self.rng).permutation(len(self.x))
         self._seen = self.position = 0
 
     def next_batch(self) -> tuple[Array, Array]:

@@ -1,15 +1,15 @@
 """Two-dimensional sets drawn at random: the four of TensorFlow Playground, and two moons.
 
-Each is `make_...(n_samples, noise, rng=...)` and the same for the same generator state. Without noise half the
-examples are of each class (xor: about half). Playground's noise goes from 0 to 0.5. Definitions: Smilkov & Carter,
-TensorFlow Playground, 2016 (two moons: the shape in common use).
+Each is `make_...(n_samples, noise, rng=...)` and the same for the same generator state; without `rng` the default
+generator is drawn from. Without noise half the examples are of each class (xor: about half). Playground's noise goes
+from 0 to 0.5. Definitions: Smilkov & Carter, TensorFlow Playground, 2016 (two moons: the shape in common use).
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.random import Generator
 
+from ..generator import Rng, rng_or_default
 from .dataset import Array, Dataset
 
 RADIUS = 5.0
@@ -36,12 +36,13 @@ def _checked(n_samples: int, noise: float) -> None:
         raise ValueError(f"noise must be 0 or more, not {noise}")
 
 
-def make_xor(n_samples: int = 500, noise: float = 0.0, *, rng: Generator) -> Dataset:
+def make_xor(n_samples: int = 500, noise: float = 0.0, *, rng: Rng = None) -> Dataset:
     """Points in the square [-5.3, 5.3]², class 1 where x1·x2 ≥ 0, none nearer to an axis than 0.3.
 
     `noise` moves the point that decides the class by up to noise · 5 each way, so that classes mix.
     """
     _checked(n_samples, noise)
+    rng = rng_or_default(rng)
     x = rng.uniform(-RADIUS, RADIUS, (n_samples, 2))
     x += np.where(x > 0, 0.3, -0.3)
     moved = x + noise * rng.uniform(-RADIUS, RADIUS, x.shape)
@@ -49,12 +50,13 @@ def make_xor(n_samples: int = 500, noise: float = 0.0, *, rng: Generator) -> Dat
     return _dataset("xor", x, y, "quadrants in two colours, like a chessboard of four fields")
 
 
-def make_circle(n_samples: int = 500, noise: float = 0.0, *, rng: Generator) -> Dataset:
+def make_circle(n_samples: int = 500, noise: float = 0.0, *, rng: Rng = None) -> Dataset:
     """A disc of radius 2.5 inside a ring from 3.5 to 5; class 1 is what is nearer to the centre than 2.5.
 
     `noise` moves the point that decides the class by up to noise · 5 each way, so that classes mix.
     """
     _checked(n_samples, noise)
+    rng = rng_or_default(rng)
     inner = np.arange(n_samples) < n_samples // 2
     radius = np.where(inner, rng.uniform(0, 0.5 * RADIUS, n_samples), rng.uniform(0.7 * RADIUS, RADIUS, n_samples))
     angle = rng.uniform(0, 2 * np.pi, n_samples)
@@ -64,24 +66,26 @@ def make_circle(n_samples: int = 500, noise: float = 0.0, *, rng: Generator) -> 
     return _dataset("circle", x, y, "a disc inside a ring")
 
 
-def make_gaussians(n_samples: int = 500, noise: float = 0.0, *, rng: Generator) -> Dataset:
+def make_gaussians(n_samples: int = 500, noise: float = 0.0, *, rng: Rng = None) -> Dataset:
     """Two clouds around (2, 2) (class 1) and (-2, -2) (class 0), each normal.
 
     The variance grows with `noise`, from 0.5 at 0 to 4 at 0.5.
     """
     _checked(n_samples, noise)
+    rng = rng_or_default(rng)
     y = np.arange(n_samples) < n_samples // 2
     centre = np.where(y, 2.0, -2.0)[:, None]
     x = centre + rng.normal(0, np.sqrt(0.5 + 7.0 * noise), (n_samples, 2))
     return _dataset("gaussians", x, y, "two clouds that a straight line parts")
 
 
-def make_spiral(n_samples: int = 500, noise: float = 0.0, *, rng: Generator) -> Dataset:
+def make_spiral(n_samples: int = 500, noise: float = 0.0, *, rng: Rng = None) -> Dataset:
     """Two spirals of 1.75 turns wound into each other, out to radius 5.
 
     `noise` moves each point by up to noise · 1 along each axis.
     """
     _checked(n_samples, noise)
+    rng = rng_or_default(rng)
     y = np.arange(n_samples) < n_samples // 2
     counts = np.where(y, n_samples // 2, n_samples - n_samples // 2)
     way = np.concatenate([np.arange(n_samples // 2), np.arange(n_samples - n_samples // 2)]) / counts
@@ -91,9 +95,10 @@ def make_spiral(n_samples: int = 500, noise: float = 0.0, *, rng: Generator) -> 
     return _dataset("spiral", x, y, "two spirals wound into each other: the hard one")
 
 
-def make_moons(n_samples: int = 500, noise: float = 0.1, *, rng: Generator) -> Dataset:
+def make_moons(n_samples: int = 500, noise: float = 0.1, *, rng: Rng = None) -> Dataset:
     """Two half circles of radius 1 that reach into each other; `noise` is the standard deviation of each point."""
     _checked(n_samples, noise)
+    rng = rng_or_default(rng)
     y = np.arange(n_samples) < n_samples // 2
     angle = rng.uniform(0, np.pi, n_samples)
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)

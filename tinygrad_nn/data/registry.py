@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from numpy.random import Generator
-
+from ..generator import Rng
 from .dataset import Dataset
 from .generated import make_circle, make_gaussians, make_moons, make_spiral, make_xor
 from .loaders import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
@@ -38,7 +37,7 @@ def describe(name: str) -> str:
     return (SHIPPED.get(name) or GENERATED[name])[1]
 
 
-def load(name: str, *, rng: Generator, n_samples: int | None = None, noise: float | None = None) -> Dataset:
+def load(name: str, *, rng: Rng = None, n_samples: int | None = None, noise: float | None = None) -> Dataset:
     """The data set of that name; `n_samples` and `noise` are for the generated ones.
 
     ValueError: an unknown name (the closest is suggested), or a setting that a shipped set does not have.

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.random import Generator
 
+from ..generator import Rng, rng_or_default
 from .dataset import Array, Dataset
 
 
 def train_validation_split(
-    dataset: Dataset, fraction: float = 0.2, *, rng: Generator, stratify: bool | None = None
+    dataset: Dataset, fraction: float = 0.2, *, rng: Rng = None, stratify: bool | None = None
 ) -> tuple[Dataset, Dataset]:
     """A random split into (training, validation), the latter with about `fraction` of the examples.
 
-    Stratified, each class is split in the same proportion and keeps at least one example to learn from;
-    that is the default for a classification. ValueError: a fraction outside (0, 1), or too few examples.
+    It is drawn from `rng`, or from the default generator. Stratified, each class is split in the same proportion and
+    keeps at least one example to learn from; that is the default for a classification. ValueError: a fraction outside
+    (0, 1), or too few examples.
     """
     if not 0 < fraction < 1:
         raise ValueError(f"fraction must be above 0 and below 1, not {fraction}")
@@ -24,7 +25,7 @@ def train_validation_split(
         stratify = dataset.task == "classification"
     if stratify and dataset.task != "classification":
         raise ValueError("only a classification can be stratified")
-    order = rng.permutation(dataset.n_samples)
+    order = rng_or_default(rng).permutation(dataset.n_samples)
     held_back = min(max(round(fraction * dataset.n_samples), 1), dataset.n_samples - 1)
     chosen = _stratified(dataset.y[order], held_back) if stratify else np.arange(held_back)
     mask = np.zeros(dataset.n_samples, bool)

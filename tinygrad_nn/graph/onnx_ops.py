@@ -61,24 +61,11 @@ def _astype(step: Step) -> str:
 
 def _where(step: Step) -> str:
     a, b = step.value(1), step.value(2)
-    if _first_largest(step):  # the mask of max_pool2d is taken from the values, not by a primitive
-        largest = step.node("ArgMax", a, axis=-1, keepdims=1)
-        places = step.constant(np.arange(step.op.arrays[1].shape[-1]), np.int64)
-        return step.node("Where", step.node("Equal", largest, places), a, b)
+    if a == b and step.op.arrays[1].shape == step.op.output.shape:
+        return a  # the two differ in their gradients alone, as rows that are padding do
     condition = step.value(0, None)
-    return step.node("Where", step.cast(condition, np.asarray(step.op.arrays[0]).dtype, np.dtype(bool)), a, b)
-
-
-def _first_largest(step: Step) -> bool:
-    """Whether a condition is where its values are largest along the last axis, at the first such place."""
-
-    def is_first(condition: Any, values: Any, _: Any) -> bool:
-        if not isinstance(values, np.ndarray) or not values.ndim or np.shape(condition) != values.shape:
-            return False
-        n = values.shape[-1]
-        return n > 1 and np.array_equal(condition, values.argmax(-1)[..., None] == np.arange(n))
-
-    return step.known(0) is None and is_first(*step.op.arrays) and is_first(*step.twin.arrays)
+    condition = step.cast(condition, np.asarray(step.op.arrays[0]).dtype, np.dtype(bool))
+    return step.node("Where", condition, a, b)
 
 
 # --- reductions
@@ -101,25 +88,6 @@ def _axes(step: Step) -> list[int]:
     return sorted(int(a) % ndim for a in (axis if isinstance(axis, tuple) else (axis,)))
 
 
-def _sum(step: Step) -> str:
-    chosen = step.maker(0)
-    if chosen is None or chosen.op.primitive.name != "where" or not _first_largest(chosen):
-        return _reduction("ReduceSum")(step)
-    zero = chosen.op.arrays[2]
-    if _axes(step) != [step.op.arrays[0].ndim - 1] or isinstance(zero, np.ndarray) or zero != 0:
-        return _reduction("ReduceSum")(step)
-    # The largest of each row: that of windows in an image is MaxPool.
-    rows = chosen.maker(1)
-    cut = rows.maker(0) if rows is not None and rows.op.primitive.name == "reshape" else None
-    if cut is not None and cut.op.primitive.name == "windows" and cut.op.arrays[0].ndim == 4:
-        windows = cut.op.output.shape
-        if rows is not None and rows.op.output.shape == (*windows[:4], windows[4] * windows[5]):
-            pooled = step.node("MaxPool", cut.value(0), kernel_shape=cut.attr("size"), strides=cut.attr("stride"))
-            return step.unsqueezed(pooled, [4]) if step.attr("keepdims") else pooled
-    last = step.constant([step.op.arrays[0].ndim - 1], np.int64)
-    return step.node("ReduceMax", chosen.value(1), last, keepdims=int(step.attr("keepdims")))
-
-
 def _along(kind: str) -> Translation:
     return lambda step: step.node(kind, step.value(0), axis=int(step.attr("axis")))
 
@@ -132,21 +100,93 @@ def _linear(step: Step) -> str:
 
 
 def _einsum(step: Step) -> str:
-    subscripts = step.attr("subscripts")
-    cut = step.maker(0)
-    if subscripts != "nchwij,ocij->nohw" or cut is None or cut.op.primitive.name != "windows":
-        return step.node("Einsum", *step.values(), equation=subscripts)
-    image, pads = cut.value(0), [0, 0, 0, 0]
-    inside = cut.maker(0)
-    if inside is not None and inside.op.primitive.name == "scatter":
-        around = _padding(inside)
-        if around is not None and around[:2] == [(0, 0), (0, 0)]:
-            image, pads = inside.value(0), [before for before, _ in around[2:]] + [after for _, after in around[2:]]
-    size, stride = cut.attr("size"), cut.attr("stride")
-    return step.node("Conv", image, step.value(1), kernel_shape=size, strides=stride, pads=pads)
+    """An operand loses the letters along which it is broadcast: ONNX broadcasts only along `...`."""
+    inputs, _, output = step.attr("subscripts").partition("->")
+    terms = [list(zip(term, step.shape_of(i), strict=True)) for i, term in enumerate(inputs.split(","))]
+    longer = {c for term in terms for c, n in term if n != 1}
+    values = step.values()
+    for i, term in enumerate(terms):
+        ones = [axis for axis, (c, n) in enumerate(term) if n == 1 and c in longer]
+        if ones:
+            values[i] = step.node("Squeeze", values[i], step.constant(ones, np.int64))
+            terms[i] = [part for axis, part in enumerate(term) if axis not in ones]
+    left = ",".join("".join(c for c, _ in term) for term in terms)
+    return step.node("Einsum", *values, equation=f"{left}->{output}")
 
 
 # --- windows
+
+
+def _how(step: Step) -> dict[str, Any]:
+    """Where windows lie, as ONNX calls it."""
+    (top, bottom), (left, right) = step.attr("padding")
+    how = {"strides": step.attr("stride"), "pads": [top, left, bottom, right]}
+    if "dilation" in step.op.attrs:
+        how["dilations"] = step.attr("dilation")
+    if "groups" in step.op.attrs:
+        how["group"] = step.attr("groups")
+    return how
+
+
+def _conv2d(step: Step) -> str:
+    return step.node("Conv", *step.values(), kernel_shape=step.op.arrays[1].shape[2:], **_how(step))
+
+
+def _conv2d_input(step: Step) -> str:
+    how, size = _how(step), step.op.arrays[1].shape[2:]
+    (top, left, bottom, right), lengths = how["pads"], step.op.arrays[0].shape[2:]
+    # Rows and columns at the end which no window of the forward pass reached.
+    beyond = [
+        n + padding - (many - 1) * stride - dilation * (k - 1) - 1
+        for n, padding, many, stride, dilation, k in zip(
+            step.attr("shape"),
+            (top + bottom, left + right),
+            lengths,
+            how["strides"],
+            how["dilations"],
+            size,
+            strict=True,
+        )
+    ]
+    return step.node("ConvTranspose", *step.values(), kernel_shape=size, output_padding=beyond, **how)
+
+
+def _conv2d_weight(step: Step) -> str:
+    """A convolution of the images with the gradients: examples are its channels, stride and dilation are exchanged."""
+    how, size, groups = _how(step), step.attr("size"), step.attr("groups")
+    turned = []
+    for i in (0, 1):
+        examples, channels, *lengths = step.shape_of(i)
+        each = step.op.arrays[i].shape[1] // groups
+        apart = step.reshaped(step.value(i), [examples, groups, each, *lengths])
+        # (channels of a group, groups, examples, ...) for the images, (groups, channels, examples, ...) for the filters
+        order = [2, 1, 0, 3, 4] if i == 0 else [1, 2, 0, 3, 4]
+        moved = step.node("Transpose", apart, perm=order)
+        merged = Batch(groups * examples.times) if isinstance(examples, Batch) else groups * examples
+        turned.append(step.reshaped(moved, [each, merged, *lengths] if i == 0 else [channels, examples, *lengths]))
+    how["strides"], how["dilations"] = how["dilations"], how["strides"]
+    found = step.node("Conv", *turned, kernel_shape=step.op.arrays[1].shape[2:], **how)
+    ends = (step.constant(v, np.int64) for v in ([0, 0], size, [2, 3]))
+    return step.node("Transpose", step.node("Slice", found, *ends), perm=[1, 0, 2, 3])
+
+
+def _pool(kind: str, **attributes: Any) -> Translation:
+    def translate(step: Step) -> str:
+        x, shape = step.value(0), step.shape_of(0)
+        if len(shape) != 4:
+            lead = math.prod(n for n in shape[:-2] if isinstance(n, int))
+            times = math.prod(n.times for n in shape[:-2] if isinstance(n, Batch))
+            free = [n for n in shape[:-2] if isinstance(n, Batch)]
+            x = step.reshaped(x, [Batch(lead * times) if free else lead, 1, *shape[-2:]])
+        pooled = step.node(kind, x, kernel_shape=step.attr("size"), **_how(step), **attributes)
+        return pooled if len(shape) == 4 else step.reshaped(pooled, step.shape)
+
+    return translate
+
+
+def _sum_pool2d(step: Step) -> str:
+    mean = _pool("AveragePool", count_include_pad=1)(step)
+    return step.node("Mul", mean, step.constant(math.prod(step.attr("size"))))
 
 
 def _windows(step: Step) -> str:
@@ -349,6 +389,9 @@ TRANSLATIONS: dict[str, Translation] = {
     "broadcast_to": _broadcast_to,
     "clip": _clip,
     "concatenate": _concatenate,
+    "conv2d": _conv2d,
+    "conv2d_input": _conv2d_input,
+    "conv2d_weight": _conv2d_weight,
     "cos": _plain("Cos"),
     "cross_entropy": _cross_entropy,
     "div": _plain("Div"),
@@ -365,6 +408,7 @@ TRANSLATIONS: dict[str, Translation] = {
     "logsumexp": _reduction("ReduceLogSumExp"),
     "matmul": _plain("MatMul"),
     "max": _reduction("ReduceMax"),
+    "max_pool2d": _pool("MaxPool"),
     "maximum": _plain("Max"),
     "min": _reduction("ReduceMin"),
     "minimum": _plain("Min"),
@@ -382,7 +426,8 @@ TRANSLATIONS: dict[str, Translation] = {
     "softplus": _plain("Softplus"),
     "sqrt": _plain("Sqrt"),
     "sub": _plain("Sub"),
-    "sum": _sum,
+    "sum": _reduction("ReduceSum"),
+    "sum_pool2d": _sum_pool2d,
     "tanh": _plain("Tanh"),
     "transpose": _transpose,
     "where": _where,

@@ -1,4 +1,4 @@
-"""Losses: modules called as `loss(input, target)`, smaller is better.
+"""Losses: modules called as `loss(input, target)`, smaller is better; `functional.losses` has their formulas.
 
 `reduction` says what becomes of the single losses: "mean", "sum", or "none", which leaves them apart.
 `target` may be a Tensor, an array or a list. Shapes must agree; what only broadcasting would make
@@ -7,64 +7,25 @@ fit, (n,) against (n, 1), compares every prediction with every target and is a `
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from .. import ops
-from ..node import Array
 from ..tensor import Tensor, as_array
+from . import functional as F
+from .functional.losses import IGNORED, Reduction, Target, check_delta, check_reduction, matching, reduced, share
 from .module import Module
-
-Reduction: TypeAlias = Literal["mean", "sum", "none"]
-Target: TypeAlias = Tensor | ArrayLike
 
 
 class Loss(Module):
     """What the losses share: the reduction."""
 
-    def __init__(self, reduction: Reduction = "mean") -> None:
-        if reduction not in ("mean", "sum", "none"):
-            raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-        self.reduction = reduction
+    reduction: Reduction
 
-    def _reduce(self, losses: Tensor) -> Tensor:
-        if self.reduction == "mean":
-            return losses.mean()
-        return losses.sum() if self.reduction == "sum" else losses
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        check_reduction(reduction)
+        self.reduction = reduction
 
     def extra_repr(self) -> str:
         return f"reduction={self.reduction!r}"
-
-
-def _matching(target: Target, input: Tensor) -> Tensor:
-    """`target` as a tensor of the dtype of `input`, whose shape it must have."""
-    if not isinstance(target, Tensor):
-        target = Tensor(target)
-    if target.shape != input.shape:
-        same_but_ones = [n for n in target.shape if n != 1] == [n for n in input.shape if n != 1]
-        cure = f"use target.reshape{input.shape}" if same_but_ones else "a loss compares them one to one"
-        raise ValueError(f"input has shape {input.shape} and target {target.shape}: {cure}")
-    if target.dtype != input.dtype and input.dtype.kind == "f":
-        return target.astype(input.dtype)
-    return target
-
-
-def _class_indices(target: Target, scores: Tensor) -> Array:
-    """`target` as an array of class indices, one for each row of `scores`."""
-    indices = as_array(target)
-    if scores.ndim != 2 or indices.shape != scores.shape[:1]:
-        raise ValueError(
-            f"input must be (batch, classes) and target (batch,), the index of each row's class, "
-            f"not {scores.shape} and {indices.shape}"
-        )
-    if indices.dtype.kind not in "iu":
-        raise TypeError(f"target must hold class indices, integers, not {indices.dtype}: use .astype(int)")
-    wrong = indices[(indices < 0) | (indices >= scores.shape[1])]
-    if wrong.size:
-        raise ValueError(f"target {wrong[0]} is no class: with {scores.shape[1]} scores, classes start at 0")
-    return indices
 
 
 # --- regression
@@ -74,15 +35,15 @@ class MSELoss(Loss):
     """The squared error (input - target)²."""
 
     def forward(self, input: Tensor, target: Target) -> Tensor:
-        error = input - _matching(target, input)
-        return self._reduce(error * error)
+        error = input - matching(target, input)
+        return reduced(error * error, self.reduction)  # as F.mse_loss, with fewer calls in between
 
 
 class L1Loss(Loss):
     """The absolute error |input - target|."""
 
     def forward(self, input: Tensor, target: Target) -> Tensor:
-        return self._reduce((input - _matching(target, input)).abs())
+        return F.l1_loss(input, target, reduction=self.reduction)
 
 
 class HuberLoss(Loss):
@@ -93,80 +54,57 @@ class HuberLoss(Loss):
 
     def __init__(self, reduction: Reduction = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
-        if not delta > 0:
-            raise ValueError(f"delta must be positive, not {delta}")
+        check_delta(delta)
         self.delta = delta
 
     def forward(self, input: Tensor, target: Target) -> Tensor:
-        error = (input - _matching(target, input)).abs()
-        bounded: Tensor = ops.clip(error, low=0.0, high=self.delta)
-        return self._reduce(bounded * (error - 0.5 * bounded))
+        return F.huber_loss(input, target, self.reduction, self.delta)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, delta={self.delta}"
 
 
-# --- classification
+class SmoothL1Loss(Loss):
+    """`HuberLoss` divided by its delta, here called beta (Girshick 2015, eq. 3); for beta 0, |error|."""
 
-
-class _ClassLoss(Loss):
-    """What the losses on class indices share: a weight for each class, and the choice of each row's class."""
-
-    weight: Tensor | None
-
-    def __init__(self, weight: Target | None = None, *, reduction: Reduction = "mean") -> None:
+    def __init__(self, reduction: Reduction = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
-        self.register_buffer("weight", _constant(weight))
+        check_delta(beta or 1.0, "beta")
+        self.beta = beta
 
-    def _nll(self, log_p: Tensor, target: Target, smoothing: float = 0.0) -> Tensor:
-        indices = _class_indices(target, log_p)
-        classes = log_p.shape[1:]
-        weight = np.ones(classes, log_p.dtype) if self.weight is None else self.weight.data.astype(log_p.dtype)
-        if weight.shape != classes:
-            raise ValueError(f"weight has shape {weight.shape}: {classes[0]} classes need one weight each")
-        counts = weight[indices]
-        losses = -log_p[np.arange(len(indices)), indices] * counts
-        if smoothing:
-            losses = (1 - smoothing) * losses - smoothing * (log_p * weight).mean(axis=1)
-        return losses.sum() / float(counts.sum()) if self.reduction == "mean" else self._reduce(losses)
+    def forward(self, input: Tensor, target: Target) -> Tensor:
+        return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, beta={self.beta}"
 
 
-class CrossEntropyLoss(_ClassLoss):
-    """-log softmax(input)[target]: input (batch, classes) logits, target (batch,) class indices.
+class KLDivLoss(Module):
+    """target · (log target - input): the divergence from a distribution whose logarithm `input` is (Kullback 1951).
 
-    `weight` (classes,) is what an example of each class counts; "mean" then divides by the sum of the
-    examples' weights. `label_smoothing` ε takes the target as class t with 1 - ε and any class at random
-    with ε: (1 - ε) w_t · -log p_t + ε / classes · Σ_c w_c · -log p_c (Szegedy et al. 2016, section 7).
-    ValueError: ε is not in [0, 1], or the shapes do not fit.
+    reduction="batchmean" is the divergence, the sum divided by the number of examples; "mean" divides by all elements.
+    With `log_target` the target is a logarithm too. A target of 0 costs nothing.
     """
 
     def __init__(
-        self, weight: Target | None = None, *, reduction: Reduction = "mean", label_smoothing: float = 0.0
+        self, reduction: Literal["mean", "sum", "none", "batchmean"] = "mean", log_target: bool = False
     ) -> None:
-        super().__init__(weight, reduction=reduction)
-        self.label_smoothing = _share("label_smoothing", label_smoothing)
+        check_reduction(reduction, "batchmean")
+        self.reduction: Literal["mean", "sum", "none", "batchmean"] = reduction
+        self.log_target = log_target
 
     def forward(self, input: Tensor, target: Target) -> Tensor:
-        if self.reduction == "mean" and self.weight is None and not self.label_smoothing:
-            return ops.cross_entropy(input, target)
-        return self._nll(input.log_softmax(), target, self.label_smoothing)
+        return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
 
     def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, label_smoothing={self.label_smoothing}"
+        return f"reduction={self.reduction!r}, log_target={self.log_target}"
 
 
-class NLLLoss(_ClassLoss):
-    """-input[target]: input (batch, classes) log-probabilities, target (batch,) class indices.
-
-    `weight` as in `CrossEntropyLoss`.
-    """
-
-    def forward(self, input: Tensor, target: Target) -> Tensor:
-        return self._nll(input, target)
+# --- classification
 
 
-class _BinaryLoss(Loss):
-    """What the losses on targets in [0, 1] share: a weight for each single loss."""
+class _Weighted(Loss):
+    """What the losses with a weight share: a buffer, so that it is kept with the module."""
 
     weight: Tensor | None
 
@@ -174,11 +112,64 @@ class _BinaryLoss(Loss):
         super().__init__(reduction)
         self.register_buffer("weight", _constant(weight))
 
-    def _reduce(self, losses: Tensor) -> Tensor:
-        return super()._reduce(losses if self.weight is None else losses * _fitting("weight", self.weight, losses))
+
+class CrossEntropyLoss(_Weighted):
+    """-log softmax(input)[target]: input (batch, classes) logits, target (batch,) class indices.
+
+    With more axes, as for an image, the classes are the second: input (batch, classes, ...), target (batch, ...). One
+    example alone has input (classes,) and target (). A target of the shape and kind of the input holds a probability
+    for each class, and the loss is -Σ target · log softmax(input).
+
+    `weight` (classes,) is what an example of each class counts; "mean" then divides by the sum of the
+    examples' weights. Targets equal to `ignore_index` do not count. `label_smoothing` ε takes the target as class t
+    with 1 - ε and any class at random with ε: (1 - ε) w_t · -log p_t + ε / classes · Σ_c w_c · -log p_c (Szegedy et
+    al. 2016, section 7). ValueError: ε is not in [0, 1], or the shapes do not fit.
+    """
+
+    def __init__(
+        self,
+        weight: Target | None = None,
+        *,
+        ignore_index: int = IGNORED,
+        reduction: Reduction = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(weight, reduction=reduction)
+        self.ignore_index = ignore_index
+        self.label_smoothing = share("label_smoothing", label_smoothing)
+
+    def forward(self, input: Tensor, target: Target) -> Tensor:
+        return F.cross_entropy(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def extra_repr(self) -> str:
+        ignored = f", ignore_index={self.ignore_index}" if self.ignore_index != IGNORED else ""
+        return f"{super().extra_repr()}, label_smoothing={self.label_smoothing}{ignored}"
 
 
-class BCEWithLogitsLoss(_BinaryLoss):
+class NLLLoss(_Weighted):
+    """-input[target]: input (batch, classes) log-probabilities, target (batch,) class indices.
+
+    `weight`, `ignore_index` and the other shapes of inputs as in `CrossEntropyLoss`.
+    """
+
+    def __init__(
+        self, weight: Target | None = None, *, ignore_index: int = IGNORED, reduction: Reduction = "mean"
+    ) -> None:
+        super().__init__(weight, reduction=reduction)
+        self.ignore_index = ignore_index
+
+    def forward(self, input: Tensor, target: Target) -> Tensor:
+        return F.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+
+
+class BCEWithLogitsLoss(_Weighted):
     """-p t log σ(x) - (1 - t) log(1 - σ(x)): x logits, t targets in [0, 1], both of one shape.
 
     `pos_weight` p, 1 by default, is what a positive target counts against a negative one. `weight` multiplies
@@ -199,62 +190,25 @@ class BCEWithLogitsLoss(_BinaryLoss):
     ) -> None:
         super().__init__(weight, reduction=reduction)
         self.register_buffer("pos_weight", _constant(pos_weight))
-        self.label_smoothing = _share("label_smoothing", label_smoothing)
+        self.label_smoothing = share("label_smoothing", label_smoothing)
 
     def forward(self, input: Tensor, target: Target) -> Tensor:
-        target = _matching(target, input)
-        if self.label_smoothing:
-            target = target * (1 - self.label_smoothing) + self.label_smoothing / 2
-        if self.pos_weight is None:
-            if self.reduction == "mean" and self.weight is None:
-                return ops.binary_cross_entropy_with_logits(input, target)
-            losses = ops.softplus(input) - input * target
-        else:
-            positive = target * _fitting("pos_weight", self.pos_weight, input)
-            losses = positive * ops.softplus(-input) + (1 - target) * ops.softplus(input)
-        return self._reduce(losses)
+        return F.losses.bce_with_logits(
+            input, target, self.weight, self.reduction, self.pos_weight, self.label_smoothing
+        )
 
 
-class BCELoss(_BinaryLoss):
+class BCELoss(_Weighted):
     """-t log p - (1 - t) log(1 - p): p probabilities, t targets in [0, 1], both of one shape.
 
-    `weight` multiplies the single losses and must broadcast to the shape of the input. A probability of
-    exactly 0 or 1 on the wrong side counts as 1e-30, and no gradient passes it; `BCEWithLogitsLoss` loses
-    nothing there. `ValueError` for an input outside [0, 1].
+    `weight` multiplies the single losses and must broadcast to the shape of the input. As in PyTorch a logarithm counts
+    -100 at least, and 1 / p(1 - p) in the gradient 1e12 at most; `BCEWithLogitsLoss` loses nothing there.
+    `ValueError` for an input outside [0, 1].
     """
 
     def forward(self, input: Tensor, target: Target) -> Tensor:
-        target = _matching(target, input)
-        if input.size and (input.data.min() < 0 or input.data.max() > 1):
-            raise ValueError(
-                f"BCELoss needs probabilities from 0 to 1, not {input.data.min()} to {input.data.max()}: "
-                "put a Sigmoid before it, or use BCEWithLogitsLoss on the logits"
-            )
-        return self._reduce(-(target * _log(input) + (1 - target) * _log(1 - input)))
-
-
-def _log(p: Tensor) -> Tensor:
-    # 1e-30, because 1 / p of the backward pass must stay far from float32's largest number
-    log: Tensor = ops.log(ops.clip(p, low=1e-30, high=1.0))
-    return log
+        return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
 def _constant(values: Target | None) -> Tensor | None:
     return None if values is None else Tensor(as_array(values))
-
-
-def _share(name: str, value: float) -> float:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be in [0, 1], not {value}")
-    return value
-
-
-def _fitting(name: str, values: Tensor, input: Tensor) -> Tensor:
-    """`values` in the dtype of `input`, to whose shape they must broadcast."""
-    try:
-        fits = np.broadcast_shapes(values.shape, input.shape) == input.shape
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(f"{name} has shape {values.shape}, which does not broadcast to the input's {input.shape}")
-    return values.astype(input.dtype)

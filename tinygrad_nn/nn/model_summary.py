@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..autodiff import no_grad
+from ..generator import default_generator, using
 from ..node import Array
 from ..tensor import Tensor
 from .module import NONE, Module
@@ -95,7 +96,7 @@ def summary(model: Module, input_shape: Sequence[int] | Sequence[Sequence[int]],
 
     for module in twin.modules():
         module.register_forward_hook(note)
-    with no_grad(), np.errstate(all="ignore"):
+    with no_grad(), np.errstate(all="ignore"), using(copy.deepcopy(default_generator())):
         twin(*map(Tensor, inputs))
     input_memory = sum(array.nbytes for array in inputs)
     return Summary(

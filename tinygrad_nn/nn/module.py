@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..node import Array, note_write
-from ..tensor import Tensor, as_array
+from ..node import Array, Leaf, note_write
+from ..tensor import Tensor, as_array, zero_gradient
 
 T = TypeVar("T")
 ForwardHook: TypeAlias = Callable[[Any, tuple[Any, ...], Any], Any]
@@ -162,6 +162,31 @@ class Module:
         self._buffers = {**self._buffers, name: persistent}
         setattr(self, name, tensor)
 
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Make `param` the attribute `name`: the same as assigning it, with a name that is computed."""
+        if not isinstance(param, Parameter | None):
+            raise TypeError(f"parameter {name!r} must be a Parameter or None, not {type(param).__name__}")
+        self._check_new(name, "parameter")
+        setattr(self, name, param)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Make `module` the attribute `name`: the same as assigning it, with a name that is computed."""
+        if not isinstance(module, Module | None):
+            given = f"the class {module.__name__}: write {module.__name__}()" if isinstance(module, type) else module
+            raise TypeError(f"{type(self).__name__} takes modules, {name!r} is {given}")
+        self._check_new(name, "module")
+        setattr(self, name, module)
+
+    register_module = add_module
+
+    def _check_new(self, name: str, kind: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a {kind} is a text, not {name!r}")
+        taken = hasattr(self, name) and not isinstance(vars(self).get(name), Parameter | Module)
+        if not name or "." in name or taken:
+            reason = f"is an attribute of {type(self).__name__} already" if taken else "is empty or contains a dot"
+            raise ValueError(f"{name!r} cannot name a {kind}: it {reason}")
+
     def _attributes(self, kind: type[T]) -> list[tuple[str, T]]:
         return [(name, value) for name, value in vars(self).items() if isinstance(value, kind)]
 
@@ -188,6 +213,32 @@ class Module:
     def modules(self) -> Iterator[Module]:
         """This module and all that it contains, each once."""
         return (module for _, module in self.named_modules())
+
+    def get_submodule(self, target: str) -> Module:
+        """The module of that path, such as `"hidden.0"`; this one itself for an empty path. AttributeError: no such."""
+        module: Any = self
+        for name in target.split(".") if target else []:
+            module = vars(module).get(name)
+            if not isinstance(module, Module):
+                raise AttributeError(f"{type(self).__name__} has no module {target!r}")
+        found: Module = module
+        return found
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter of that path, such as `"hidden.0.weight"`. AttributeError: no such."""
+        path, _, name = target.rpartition(".")
+        parameter = vars(self.get_submodule(path)).get(name)
+        if not isinstance(parameter, Parameter):
+            raise AttributeError(f"{type(self).__name__} has no parameter {target!r}")
+        return parameter
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of that path. AttributeError: no such."""
+        path, _, name = target.rpartition(".")
+        buffer = dict(self.get_submodule(path)._own_buffers()).get(name)
+        if buffer is None:
+            raise AttributeError(f"{type(self).__name__} has no buffer {target!r}")
+        return buffer
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly in this one, each once."""
@@ -245,10 +296,65 @@ class Module:
         """The same as `train(False)`."""
         return self.train(False)
 
-    def zero_grad(self) -> None:
-        """Set `.grad` of all parameters to None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set `.grad` of all parameters to None; or, where there is one, to zeros, in place."""
         for parameter in self.parameters():
-            parameter._grad = None
+            if set_to_none:
+                parameter._grad = None
+            else:
+                zero_gradient(parameter)
+
+    def to(self, *what: Any, dtype: DTypeLike | None = None, device: Any = None, non_blocking: bool = False) -> Self:
+        """Cast all floating-point parameters and buffers, with their gradients, to a dtype, or to that of a tensor.
+
+        They stay the same objects; optimisers are to be made afterwards. A device may be named: it is "cpu". TypeError:
+        the dtype is not a floating-point one. RuntimeError: another device.
+        """
+        from ..torch_names.copies import device as known
+
+        for one in what:
+            if isinstance(one, Tensor):
+                dtype = one.dtype
+            elif isinstance(one, str):
+                device = one
+            elif not isinstance(one, bool):
+                dtype = one
+        if device is not None:
+            known(device)
+        if dtype is not None:
+            self._cast(np.dtype(dtype))
+        return self
+
+    def _cast(self, dtype: np.dtype[Any]) -> None:
+        if dtype.kind != "f":
+            raise TypeError(f"parameters are cast to a floating-point dtype, not to {dtype}")
+        for tensor in (*self.parameters(), *self.buffers()):
+            if tensor.dtype.kind == "f" and tensor.dtype != dtype:
+                gradient = tensor.grad
+                tensor.data = tensor.data.astype(dtype)
+                if isinstance(tensor.node, Leaf):
+                    tensor.node.lent = None  # of the other dtype
+                tensor.grad = None if gradient is None else gradient.detach().astype(dtype)
+
+    def float(self) -> Self:
+        """Cast all floating-point parameters and buffers to float32."""
+        return self.to(np.float32)
+
+    def double(self) -> Self:
+        """Cast all floating-point parameters and buffers to float64."""
+        return self.to(np.float64)
+
+    def half(self) -> Self:
+        """Cast all floating-point parameters and buffers to float16."""
+        return self.to(np.float16)
+
+    def cpu(self) -> Self:
+        """This module: it is on the CPU."""
+        return self
+
+    def cuda(self, device: Any = None) -> Self:
+        """RuntimeError: there is only the CPU."""
+        return self.to("cuda" if device is None else f"cuda:{device}")
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Ask for the gradients of all parameters, or stop asking: such a part is frozen."""

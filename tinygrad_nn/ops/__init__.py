@@ -7,6 +7,8 @@ primitive (`mean`, `matmul` of any rank, `gelu`, the losses) is composed of prim
 import sys
 
 from .conv import (
+    avg_pool2d,
+    conv1d,
     conv2d,
     fold,
     max_pool2d,
@@ -108,11 +110,13 @@ __all__ = [
     "abs",
     "add",
     "astype",
+    "avg_pool2d",
     "binary_cross_entropy_with_logits",
     "bounded",
     "broadcast_to",
     "clip",
     "concatenate",
+    "conv1d",
     "conv2d",
     "cos",
     "cross_entropy",

@@ -16,18 +16,18 @@ from ..tensor import Axis, Tensor
 def counted(axis: Any, shape: tuple[int, ...], new: int = 0) -> int:
     """One axis, counted from 0, where there are those of `shape` and `new` ones.
 
-    AxisError, both an IndexError and a ValueError: there is no such axis. TypeError: it is no whole number.
+    AxisError, both an IndexError and a ValueError: the shape has no such axis. TypeError: it is not a whole number.
     """
     n = len(shape) + new or 1
     place = axis if axis.__class__ is int else _whole(axis)
     if not -n <= place < n:
-        beside = " and a new axis" if new else ""
-        raise AxisError(f"axis {place} is out of range for shape {shape}{beside}: axes go from {-n} to {n - 1}")
+        and_new = " and a new axis" if new else ""
+        raise AxisError(f"axis {place} is out of range for shape {shape}{and_new}: axes go from {-n} to {n - 1}")
     return place + n if place < 0 else place
 
 
 def several(axes: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Axes counted from 0, of those that there are: from one, from several, each once, or from None for all."""
+    """Axes counted from 0 and each once, from one, from several, or from None for all; none where there is none."""
     if axes is None:
         return tuple(range(len(shape)))
     if not isinstance(axes, tuple | list):
@@ -41,7 +41,7 @@ def several(axes: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 def over(shape: tuple[int, ...], axis: Any, keepdims: Any, dim: Any = None, keepdim: Any = None) -> tuple[Any, bool]:
     """What a reduction goes over, and whether its axes stay, from NumPy's names or PyTorch's.
 
-    An empty tuple is no axis as `axis`, and all of them as `dim`: so NumPy and PyTorch have it.
+    An empty tuple as `axis` means that nothing is reduced, as in NumPy; as `dim`, that all is, as in PyTorch.
     """
     usual = axis.__class__ is int and keepdims.__class__ is bool and dim is None and keepdim is None
     if usual and -len(shape) <= axis < len(shape):
@@ -81,7 +81,7 @@ def shape_left(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
 
 
 def _whole(axis: Any) -> int:
-    """An axis that is no int: NumPy's integers, and an array or a Tensor without axes that holds one."""
+    """An axis that is not an int: NumPy's integers, and an array or a Tensor without axes that holds one."""
     value = axis.data if isinstance(axis, Tensor) else axis
     if isinstance(value, np.ndarray) and not value.ndim:
         value = value[()]

@@ -29,10 +29,33 @@ def _scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     out = np.zeros(shape, x.dtype)
     parts = index if isinstance(index, tuple) else (index,)
     if any(np.ndim(i) and np.asarray(i).dtype.kind in "iu" for i in parts):
-        np.add.at(out, index, x)  # an element picked twice gets both gradients
+        _add_at(out, index, x)  # an element picked twice gets both gradients
     else:
         out[index] = x
     return out
+
+
+AT_ONCE = 1 << 16  # elements added in one go, which need an index of 8 bytes each
+
+
+def _add_at(out: Array, index: Any, x: Array) -> None:
+    """`np.add.at(out, index, x)`, which NumPy does 5 times quicker by the place of each element in memory."""
+    parts = index if isinstance(index, tuple) else (index,)
+    # Where all of the index are arrays, as of an embedding, the rest of the axes are one long row.
+    rows = all(isinstance(p, np.ndarray) and p.dtype.kind in "iu" for p in parts)
+    lead, rest = (out.shape[: len(parts)], out.shape[len(parts) :]) if rows else (out.shape, ())
+    width = math.prod(rest)
+    if out.ndim == 1 or not x.size or math.prod(lead) > 8 * x.size:
+        np.add.at(out, index, x)
+        return
+    first = np.arange(math.prod(lead)).reshape(lead)[index] * width
+    columns = np.arange(width)
+    x = np.broadcast_to(x, (*first.shape, *rest)).reshape(first.size, width)
+    first = first.reshape(-1, 1)
+    flat, step = out.reshape(-1), builtins.max(AT_ONCE // width, 1)
+    for start in range(0, len(x), step):
+        part = slice(start, start + step)
+        np.add.at(flat, (first[part] + columns).reshape(-1), x[part].reshape(-1))
 
 
 reshape = Primitive("reshape", lambda x, shape: x.reshape(shape), lambda g, y, x, shape: g.reshape(x.shape))

@@ -15,14 +15,16 @@ import copy
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
+from ..autodiff import enable_grad
 from ..node import Array, note_write
-from ..tensor import Tensor, gradient
+from ..tensor import Tensor, gradient, zero_gradient
 
+R = TypeVar("R")
 ParamGroup: TypeAlias = dict[str, Any]
 Params: TypeAlias = "Iterable[Tensor] | Iterable[ParamGroup]"
 
@@ -196,8 +198,15 @@ class Optimizer:
         """Change data and state in place for the `step`-th time (from 1); scratch may be used up, the gradient not."""
         raise NotImplementedError(f"{type(self).__name__} has no update rule")
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
+    def step(self, closure: Callable[[], R] | None = None) -> R | None:
+        """Update every parameter that has a gradient; a `closure` gives the loss and the gradients before.
+
+        What it returns is returned.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
         for group, b in self._buckets:
             settings = self.param_groups[group]
             steps = b.steps
@@ -215,16 +224,21 @@ class Optimizer:
                         note_write(part.data)
             if b.outside:
                 b.give_back()
+        return loss
 
     def _apply(self, settings: Mapping[str, Any], part: Part, step: int) -> None:
         if settings["weight_decay"]:
             self.decay(settings, part)
         self.update(settings, part, step)
 
-    def zero_grad(self) -> None:
-        """Forget all gradients (`.grad` is None afterwards)."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients (`.grad` is None afterwards); or, where there is one, set it to zeros, in place."""
         for _, b in self._buckets:
-            b.lend()
+            if set_to_none:
+                b.lend()
+            else:
+                for p in b.params:
+                    zero_gradient(p)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the next step depends on besides parameters and gradients, as copies, in PyTorch's layout."""

@@ -203,5 +203,5 @@ class TensorNames:
 
     @property
     def is_cuda(self) -> bool_:
-        """False: there is no other device than the CPU."""
+        """False: only the CPU is here."""
         return False

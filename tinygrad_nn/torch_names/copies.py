@@ -21,7 +21,7 @@ def device(type: str = CPU, index: int | None = None) -> str:
 
 
 def no_device(name: Any) -> NoReturn:
-    raise RuntimeError(f"there is no device {str(name)!r} here, only 'cpu': arrays are NumPy's")
+    raise RuntimeError(f"device {str(name)!r} is not here, only 'cpu': arrays are NumPy's")
 
 
 def to(
@@ -32,7 +32,7 @@ def to(
     non_blocking: bool = False,
     copy: bool = False,
 ) -> Tensor:
-    """In another dtype, `to(float64)`, or in that of another tensor; itself where it has that dtype already."""
+    """In another dtype, `to(float64)`, or in the dtype of another tensor; itself where it has that already."""
     for one in what:
         if isinstance(one, Tensor):
             dtype = one.dtype
@@ -87,7 +87,7 @@ def cpu(input: Tensor) -> Tensor:
 
 
 def cuda(input: Tensor, *device: Any, **options: Any) -> NoReturn:
-    """RuntimeError: there is no such device."""
+    """RuntimeError: only the CPU is here."""
     no_device("cuda")
 
 
@@ -194,7 +194,7 @@ def _written(input: Tensor, value: Tensor, name: str) -> Tensor:
 
 
 class Cuda:
-    """What scripts ask before they choose a device: there is no other than the CPU."""
+    """What scripts ask before they choose a device: nothing but the CPU is here."""
 
     @staticmethod
     def is_available() -> bool:
@@ -203,3 +203,9 @@ class Cuda:
     @staticmethod
     def device_count() -> int:
         return 0
+
+    @staticmethod
+    def manual_seed(seed: int) -> None:
+        """Nothing: `tinygrad_nn.manual_seed` is what seeds the generator that is here."""
+
+    manual_seed_all = manual_seed

@@ -78,18 +78,13 @@ def _toward_0(quotient: Any, a: Any, b: Any) -> Any:
 
 
 def _inputs(*operands: Any) -> list[Any]:
-    """Outside the graph, and whole numbers beside floating-point ones in the dtype of the result."""
-    arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
-    dtype = np.result_type(*(a.dtype if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in arrays))
-    floats = [a.dtype for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
-    wanted = max(floats) if floats else DEFAULT_DTYPE if dtype.kind == "f" else None
+    """Outside the graph, and whole numbers in the dtype of the result where that is floating."""
+    plain = [x.data if isinstance(x, Tensor) else ops.primitive.plain(x, operands) for x in operands]
+    floats = [x.dtype for x in plain if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
+    dtype = np.result_type(*floats) if floats else DEFAULT_DTYPE if any(isinstance(x, float) for x in plain) else None
     return [
-        wrap(a.astype(wanted), None)
-        if isinstance(a, np.ndarray) and a.dtype.kind != "f" and wanted is not None
-        else wrap(a, None)
-        if isinstance(x, Tensor)
-        else x
-        for x, a in zip(operands, arrays, strict=True)
+        Tensor(x if dtype is None or x.dtype.kind == "f" else x.astype(dtype)) if isinstance(x, np.ndarray) else x
+        for x in plain
     ]
 
 

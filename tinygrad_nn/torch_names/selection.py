@@ -35,6 +35,8 @@ def take_along_dim(input: Tensor, indices: Tensor | Array, dim: int | None = Non
     places = as_array(indices)
     if dim is None:
         input, places, dim = input.reshape(-1), places.reshape(-1), 0
+    if not input.ndim:
+        return gather(input, dim, places)
     place = counted(dim, input.shape)
     if places.ndim != input.ndim:
         raise ValueError(f"indices of shape {places.shape} have not as many axes as shape {input.shape}")

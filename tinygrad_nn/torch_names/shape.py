@@ -81,9 +81,9 @@ def tile(input: Tensor, *counts: Any, dims: Sequence[int] | None = None) -> Tens
 
 def repeat_interleave(input: Tensor, repeats: int | Tensor, dim: int | None = None) -> Tensor:
     """Each element again and again, a number of times or each its own number (`np.repeat`)."""
-    if dim is None:
-        input, dim = input.reshape(-1), 0
-    place = counted(dim, input.shape)
+    place = 0 if dim is None else counted(dim, input.shape)
+    if dim is None or not input.ndim:
+        input = input.reshape(-1)
     index = np.repeat(np.arange(input.shape[place]), as_array(repeats))
     return input[(slice(None),) * place + (index,)]
 
@@ -166,7 +166,7 @@ def roll(input: Tensor, shifts: Dims, dims: Dims | None = None) -> Tensor:
     if len(steps) != len(axes):
         raise ValueError(f"roll takes a shift for each axis, not {shifts} along {dims}")
     for step, axis in zip(steps, axes, strict=True):
-        if input.size:
+        if input.ndim and input.size:
             head = input.shape[axis] - step % input.shape[axis]
             parts = (narrow(input, axis, head, input.shape[axis] - head), narrow(input, axis, 0, head))
             input = ops.concatenate(parts, axis)

@@ -343,7 +343,7 @@ float64 = np.dtype(np.float64)
 double = np.dtype(np.float64)
 
 
-# Those that are no function of a Tensor in the first place.
+# Those whose first argument need not be a Tensor.
 OTHERS = {
     *("cat", "concat", "cuda", "device", "hstack", "is_tensor", "meshgrid", "pow", "remainder", "row_stack", "vstack"),
     "where",
@@ -351,7 +351,7 @@ OTHERS = {
 
 
 def find(name: str) -> Any:
-    """What `tinygrad_nn.name` is: of a function, one that says what it takes if its first argument is no Tensor."""
+    """What `tinygrad_nn.name` is: of a function, one that says what it takes if its first argument is not a Tensor."""
     if name not in __all__:
         near = get_close_matches(name, __all__, 3)
         hint = ELSEWHERE.get(name) or (f"{' or '.join(near)}?" if near else "")

@@ -39,6 +39,9 @@ LOSSES: dict[str, type[nn.MSELoss] | type[nn.L1Loss] | type[nn.HuberLoss]] = {
 class Experiment:
     """A recipe; each method may be overridden. All randomness comes from the generators handed in.
 
+    What is drawn without one, by `nn.Linear(2, 3)` or `randn(4)`, comes from the default generator. Meanwhile that is
+    the one handed in, and while the network trains it is one of the run's own: it repeats as well.
+
     `dataset` is a `Dataset` or the name of one that ships (`tinygrad_nn.data.registry.names()`).
     `hyperparameters` are where a run starts; a subclass may set its own. `notes` say what was done to make the data,
     a decision a line.

@@ -89,7 +89,7 @@ def evaluate(session: Trainer) -> Report | None:
 
 
 def _outputs(session: Trainer, x: Array) -> Array:
-    with session.evaluating(), no_grad():
+    with session.looking(), no_grad():
         chunks = [x[start : start + EVALUATION_CHUNK] for start in range(0, len(x), EVALUATION_CHUNK)]
         return np.concatenate([session.model(Tensor(chunk)).data for chunk in chunks]).astype(np.float64)
 

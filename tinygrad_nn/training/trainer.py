@@ -1,17 +1,19 @@
 """Trainer: training as a machine that is stepped, and whose whole state can be taken out and put back.
 
 All randomness comes from generators named here and spawned from one seed, so the same experiment
-with the same hyperparameters gives the same numbers, bit for bit.
+with the same hyperparameters gives the same numbers, bit for bit. While a recipe's code runs, the default
+generator is one of them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import wraps
 from time import perf_counter
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from .. import nn, optim
 from ..autodiff import no_grad
 from ..data import Batches, Dataset, MinMaxScaler, StandardScaler, train_validation_split
 from ..diagnosis import EpochRecord, Facts, LayerRecord, Probe, StepRecord
+from ..generator import using
 from ..nn.penalties import l1_penalty, l2_penalty, soft_threshold_, weights
 from ..node import Array, note_write
 from ..tensor import Tensor
@@ -34,6 +37,9 @@ HEARD = set(KNOBS) - {  # what is obeyed here, whatever the experiment's own met
 }
 FIRST_LOOK = 256  # examples on which the network is measured before its first step
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 @dataclass(frozen=True)
 class Streams:
@@ -43,7 +49,7 @@ class Streams:
     split: np.random.Generator
     init: np.random.Generator
     shuffle: np.random.Generator
-    dropout: np.random.Generator
+    dropout: np.random.Generator  # and of all that the recipe draws without a generator once the network stands
 
     @classmethod
     def from_seed(cls, seed: int) -> Streams:
@@ -62,6 +68,17 @@ class _Sums:
     squares: list[float] = field(default_factory=list)  # of the gradient, layer by layer
 
 
+def drawing(method: Callable[Concatenate[Trainer, P], R]) -> Callable[Concatenate[Trainer, P], R]:
+    """Within `method` the default generator is the run's own: what is drawn from it is drawn again after a rewind."""
+
+    @wraps(method)
+    def drawn(self: Trainer, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with using(self.streams.dropout):
+            return method(self, *args, **kwargs)
+
+    return drawn
+
+
 class Trainer:
     """One run of an experiment, a batch at a time: `train_batch()`.
 
@@ -78,10 +95,17 @@ class Trainer:
         """Begin from nothing: data, network, optimiser, and a first look at them."""
         self.hyperparameters = hp
         self.streams = Streams.from_seed(hp.seed)
-        dataset = self.border.data(hp, self.streams.data)
+        with using(self.streams.data):
+            dataset = self.border.data(hp, self.streams.data)
         self.train, self.validation, self.target_scaler = _prepared(dataset, hp, self.streams.split)
         self.task = dataset.task
-        self.model = self.border.model(hp, self.train, self.streams.init)
+        with using(self.streams.init):
+            self.model = self.border.model(hp, self.train, self.streams.init)
+        self._prepare(hp)
+
+    @drawing
+    def _prepare(self, hp: Hyperparameters) -> None:
+        """All that comes after data and network."""
         for module in self.model.modules():
             if isinstance(module, nn.Dropout):
                 module.rng = self.streams.dropout
@@ -140,6 +164,7 @@ class Trainer:
         """What rules may know of the run besides its records."""
         return Facts(vars(self.hyperparameters), frozenset(self.border.reads | HEARD))
 
+    @drawing
     def sample_loss(self) -> Tensor:
         """The loss of the first examples of the training part, a batch of them, with the graph that leads to it.
 
@@ -150,6 +175,7 @@ class Trainer:
 
     # --- a step
 
+    @drawing
     def train_batch(self, observe: bool = False) -> StepRecord:
         """Train on the next batch. With `observe`, and at the end of an epoch, the layers are measured closely.
 
@@ -193,6 +219,7 @@ class Trainer:
             self._end_epoch(lr)
         return record
 
+    @drawing
     def obey(self, new: Hyperparameters) -> None:
         """Take over hyperparameters that can change in flight."""
         old, self.hyperparameters = self.hyperparameters, new
@@ -209,6 +236,7 @@ class Trainer:
                 if isinstance(module, nn.Dropout):
                     module.p = new.dropout
 
+    @drawing
     def evaluate(self, x: Array, targets: Array) -> tuple[float, float]:
         """The mean loss and the metric on examples, in evaluation mode and without recording."""
         if not len(x):
@@ -369,6 +397,17 @@ class Trainer:
                 if isinstance(value, np.random.Generator) and id(value) not in known:
                     known.add(id(value))
                     yield f"{path}.{name}", value
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Evaluation mode for somebody who only looks: all the run's generators are as they were afterwards."""
+        before = {name: g.bit_generator.state for name, g in self._generators()}
+        try:
+            with self.evaluating(), using(self.streams.dropout):
+                yield
+        finally:
+            for name, generator in self._generators():
+                generator.bit_generator.state = before[name]
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

@@ -61,6 +61,24 @@ RECIPES = {
         kit.SequentialLR(o, [kit.StepLR(o, 3), kit.ExponentialLR(o, 0.9), kit.LinearLR(o, 0.5)], milestones=[10, 11])
     ],
     "exponential and linear together": lambda kit, o: [kit.ExponentialLR(o, 0.95), kit.LinearLR(o, 0.2)],
+    "milestones": lambda kit, o: [kit.MultiStepLR(o, [3, 7, 7, 30], 0.3)],
+    "milestones by default": lambda kit, o: [kit.MultiStepLR(o, [0, 20])],
+    "lambda": lambda kit, o: [kit.LambdaLR(o, lambda epoch: 0.95**epoch)],
+    "lambdas": lambda kit, o: [kit.LambdaLR(o, [lambda epoch: 1 / (1 + epoch), math.cos])],
+    "lambda and step together": lambda kit, o: [kit.LambdaLR(o, lambda epoch: 0.9**epoch), kit.StepLR(o, 4, 0.5)],
+    "restarts": lambda kit, o: [kit.CosineAnnealingWarmRestarts(o, 7)],
+    "longer and longer restarts": lambda kit, o: [kit.CosineAnnealingWarmRestarts(o, 3, T_mult=2, eta_min=0.01)],
+    "one cycle": lambda kit, o: [kit.OneCycleLR(o, 0.5, total_steps=40)],
+    "one cycle in three parts": lambda kit, o: [kit.OneCycleLR(o, [0.5, 0.1], 50, pct_start=0.4, three_phase=True)],
+    "one cycle of lines": lambda kit, o: [
+        kit.OneCycleLR(o, max_lr=1.0, epochs=5, steps_per_epoch=8, anneal_strategy="linear", div_factor=10.0)
+    ],
+    "one cycle without momentum": lambda kit, o: [
+        kit.OneCycleLR(o, 0.5, 45, cycle_momentum=False, final_div_factor=100.0, pct_start=0.01)
+    ],
+    "warm-up and milestones": lambda kit, o: [
+        kit.SequentialLR(o, [kit.LinearLR(o, 0.1), kit.MultiStepLR(o, [4, 8])], [5])
+    ],
     "cosine and step together": lambda kit, o: [kit.CosineAnnealingLR(o, 9, 0.001), kit.StepLR(o, 4, 0.5)],
 }
 
@@ -100,6 +118,9 @@ FORMULAS = {
         [T < 10, T < 11], [0.1 ** (T // 3), 0.9 ** (T - 10.0)], np.interp(T - 11, [0, 5], [0.5, 1])
     ),
     "exponential and linear together": 0.95**T * np.interp(T, [0, 5], [0.2, 1]),
+    "milestones": np.select([T < 3, T < 7, T < 30], [1, 0.3, 0.3**3], 0.3**4),
+    "lambda": 0.95**T,
+    "restarts": (1 + np.cos(np.pi * (T % 7) / 7)) / 2,
 }
 
 
@@ -108,6 +129,83 @@ def test_follows_its_formula(name):
     optimizer = ours()
     seen = trajectory(optimizer, RECIPES[name](optim, optimizer))
     np.testing.assert_allclose(seen, np.outer(FORMULAS[name], RATES), rtol=1e-10, atol=1e-15)
+
+
+def test_one_cycle_by_its_formula():
+    """Up in half a wave to step 11, down to step 39; the momentum the other way."""
+    optimizer = optim.SGD([Tensor(np.ones(1), requires_grad=True)], lr=9.0, momentum=0.5)
+    schedule = optim.OneCycleLR(optimizer, 0.5, 40, base_momentum=0.8, max_momentum=0.9)
+    down = (1 + np.cos(np.pi * np.where(T <= 11, T / 11, (T - 11) / 28))) / 2  # 1 where a part begins, 0 at its end
+    rates_seen, momenta_seen = [], []
+    for _ in range(40):
+        rates_seen.append(optimizer.param_groups[0]["lr"])
+        momenta_seen.append(optimizer.param_groups[0]["momentum"])
+        schedule.step()
+    first = T <= 11
+    expected = np.where(first, 0.5 + (0.02 - 0.5) * down, 0.02e-4 + (0.5 - 0.02e-4) * down)
+    np.testing.assert_allclose(rates_seen, expected, rtol=1e-10)
+    np.testing.assert_allclose(momenta_seen, np.where(first, 0.8 + 0.1 * down, 0.9 - 0.1 * down), rtol=1e-10)
+    with pytest.raises(ValueError, match="this cycle has 40 steps, and all have been made"):
+        schedule.step()
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "RMSprop"])
+@pytest.mark.parametrize("three_phase", [False, True])
+def test_one_cycle_leads_along_pytorchs_trajectory(kind, three_phase):
+    torch = pytest.importorskip("torch", reason="PyTorch is the independent implementation")
+    start = np.random.default_rng(0).normal(size=(2, 3))
+    ends = []
+    for kit, make in ((optim, lambda a: Tensor(a.copy(), requires_grad=True)), (torch.optim, None)):
+        w = make(start) if make else torch.tensor(start, requires_grad=True)
+        settings = {} if kind == "Adam" else {"momentum": 0.3}
+        optimizer = getattr(kit, kind)([w], lr=0.1, **settings)
+        schedule = kit.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=50, three_phase=three_phase)
+        for _ in range(50):
+            optimizer.zero_grad()
+            ((w - 1) ** 4).sum().backward()
+            optimizer.step()
+            schedule.step()
+        group = optimizer.param_groups[0]
+        ends.append(np.hstack([np.ravel(w.tolist()), group["lr"], group.get("momentum", group.get("betas"))]))
+    np.testing.assert_allclose(*ends, rtol=1e-10, atol=1e-10)
+
+
+def test_the_functions_of_a_lambda_are_not_in_its_state():
+    optimizer = ours()
+    schedule = optim.LambdaLR(optimizer, lambda epoch: 0.5**epoch)
+    schedule.step()
+    state = schedule.state_dict()
+    assert "lr_lambda" not in state
+    other = optim.LambdaLR(ours(), lambda epoch: 2.0)
+    other.load_state_dict(state)
+    other.step()
+    assert other.last_epoch == 2
+    assert other.get_last_lr() == [0.8, 0.06]
+
+
+SHARED = {  # with the recipes, or tests, in which each is compared
+    "CosineAnnealingLR": "cosine",
+    "CosineAnnealingWarmRestarts": "restarts",
+    "ExponentialLR": "exponential",
+    "LambdaLR": "lambda",
+    "LinearLR": "linear",
+    "MultiStepLR": "milestones",
+    "OneCycleLR": "one cycle",
+    "SequentialLR": "three in sequence",
+    "StepLR": "step",
+}
+
+
+def test_every_schedule_shared_with_pytorch_is_compared():
+    theirs = torch_schedules()
+    kit = optim.lr_scheduler
+    shared = {name for name in kit.__all__ if hasattr(theirs, name)}
+    assert shared == set(kit.__all__) == SHARED.keys() | {"LRScheduler", "ReduceLROnPlateau"}
+    assert set(SHARED.values()) <= RECIPES.keys()
+    for name in ("ConstantLR", "PolynomialLR", "MultiplicativeLR", "CyclicLR", "ChainedScheduler"):
+        assert hasattr(theirs, name)
+        with pytest.raises(AttributeError, match=f"lr_scheduler has no {name}: (write|step)"):
+            getattr(kit, name)
 
 
 def test_cosine_goes_down_to_eta_min_and_back():
@@ -319,6 +417,19 @@ def test_a_group_that_is_added_needs_a_min_lr_of_its_own_where_the_others_have_o
         (lambda o: optim.LinearLR(o, total_iters=0), "total_iters must be at least 1, not 0"),
         (lambda o: optim.CosineAnnealingLR(o, 0), "T_max must be at least 1, not 0"),
         (lambda o: optim.CosineAnnealingLR(o, 5, -1), "eta_min must be at least 0, not -1"),
+        (lambda o: optim.MultiStepLR(o, [-1]), "a milestone must be at least 0, not -1"),
+        (lambda o: optim.CosineAnnealingWarmRestarts(o, 0), "T_0 must be at least 1, not 0"),
+        (lambda o: optim.LambdaLR(o, [math.cos]), "lr_lambda has 1 numbers for 2 parameter groups"),
+        (lambda o: optim.OneCycleLR(o, 0.1), "needs total_steps, or epochs and steps_per_epoch"),
+        (lambda o: optim.OneCycleLR(o, 0.1, 0), "total_steps must be at least 1, not 0"),
+        (lambda o: optim.OneCycleLR(o, 0.1, 9, pct_start=2.0), r"pct_start must be in \[0, 1\], not 2.0"),
+        (lambda o: optim.OneCycleLR(o, 0.1, 9, anneal_strategy="x"), "must be 'cos' or 'linear', not 'x'"),
+        (lambda o: optim.OneCycleLR(o, 0.1, 9, div_factor=0.0), "div_factor must be more than 0, not 0.0"),
+        (lambda o: optim.OneCycleLR(o, [0.1], 9), "max_lr has 1 numbers for 2 parameter groups"),
+        (
+            lambda o: optim.OneCycleLR(optim.Adagrad(o.param_groups[0]["params"]), 0.1, 9),
+            "Adagrad has no momentum to cycle",
+        ),
         (lambda o: optim.SequentialLR(o, [], []), "one more schedule than milestones, not 0 for 0"),
         (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 1)], [3]), "one more schedule than milestones, not 1 for 1"),
         (
