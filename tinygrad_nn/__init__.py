@@ -1,11 +1,10 @@
 """tinygrad_nn: a minimal reverse-mode autograd library on NumPy, with PyTorch's names."""
 
 import typing as _typing
+from importlib import import_module as _import_module
 
 import numpy as _np
 
-from . import autograd, nn, optim
-from .anomaly import AnomalyError, detect_anomaly
 from .autodiff import enable_grad, grad, is_grad_enabled, no_grad
 from .creation import (
     arange,
@@ -30,7 +29,6 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .func import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .generator import manual_seed
 from .ops import Primitive, concatenate, einsum, maximum, minimum, one_hot, pad, stack
 from .tensor import Tensor, tensor
@@ -39,6 +37,9 @@ from .torch_names import TensorNames as _TensorNames
 from .torch_names.elsewhere import ABSENT as _ABSENT
 
 if _typing.TYPE_CHECKING:
+    from . import autograd, nn, optim
+    from .anomaly import AnomalyError, detect_anomaly
+    from .func import hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from .torch_names.top import *  # noqa: F403
 
 __version__ = "0.1.0"
@@ -99,9 +100,13 @@ __all__ = [
 _np.empty(2**25 - 2**13, _np.uint8)
 
 
-# --- PyTorch's names, which are loaded when somebody asks for one
+# --- what is loaded when somebody asks for it: the parts that stand on tensors, and PyTorch's names
 
-
+_LATE = {
+    **{name: f".{name}" for name in ("anomaly", "autograd", "func", "nn", "optim")},
+    **dict.fromkeys(("AnomalyError", "detect_anomaly"), ".anomaly"),
+    **dict.fromkeys(("hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), ".func"),
+}
 _further_names(vars(_TensorNames), _ABSENT)
 
 if not _typing.TYPE_CHECKING:
@@ -109,13 +114,18 @@ if not _typing.TYPE_CHECKING:
     def __getattr__(name):
         if name.startswith("_"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from .torch_names import top
+        if name in _LATE:
+            found = _import_module(_LATE[name], __name__)
+            value = found if _LATE[name] == f".{name}" else getattr(found, name)
+        else:
+            from .torch_names import top
 
-        value = globals()[name] = top.find(name)
+            value = top.find(name)
+        globals()[name] = value
         return value
 
 
 def __dir__() -> list[str]:
     from .torch_names import top
 
-    return sorted({*globals(), *top.__all__})
+    return sorted({*globals(), *__all__, *top.__all__})

@@ -21,7 +21,16 @@ from .tensor import Tensor
 
 
 class AnomalyError(FloatingPointError):
-    """The first value that is no finite number; the message says which operation gave it, and where."""
+    """The first value that is not a finite number; the message says which operation gave it, and where.
+
+    `operation` is the name of the primitive, `ranges` are the lowest and the highest finite value of each input, None
+    where there is none.
+    """
+
+    def __init__(self, message: str, operation: str = "", ranges: Sequence[tuple[float, float] | None] = ()) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.ranges = tuple(ranges)
 
 
 class detect_anomaly:  # noqa: N801 - PyTorch's name
@@ -59,7 +68,9 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
             self.checksums[out.node] = [_checksum(a) for a in saved(out.node)]
         if not _finite(out.data) and all(map(_finite, arrays)):
             raise AnomalyError(
-                f"{primitive.name} gave {not_finite(out.data)} from finite inputs\n  {place}\n{_described(arrays)}"
+                f"{primitive.name} gave {not_finite(out.data)} from finite inputs\n  {place}\n{_described(arrays)}",
+                primitive.name,
+                [_range(a) for a in arrays],
             )
 
     def _backward(self, node: Node, i: int | None, gradient: Any) -> None:
@@ -75,7 +86,9 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
         if not _finite(values):
             raise AnomalyError(
                 f"the gradient of {name} for its input {i} holds {not_finite(values)}{where}\n"
-                f"{_described(node.arrays or ())}"
+                f"{_described(node.arrays or ())}",
+                name,
+                [_range(a) for a in node.arrays or ()],
             )
 
 
@@ -93,12 +106,20 @@ def _checksum(values: Any) -> int:
     return zlib.crc32(np.ascontiguousarray(values).data) if isinstance(values, np.ndarray) and values.size else 0
 
 
+def _range(values: Any) -> tuple[float, float] | None:
+    if not isinstance(values, np.ndarray | int | float):
+        return None
+    array = np.asarray(values)
+    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+    return (float(finite.min()), float(finite.max())) if finite.size else None
+
+
 def _described(arrays: Sequence[Any]) -> str:
     lines = []
     for i, a in enumerate(arrays):
         if isinstance(a, np.ndarray):
-            finite = a[np.isfinite(a)] if a.dtype.kind == "f" else a
-            span = f"from {finite.min():.6g} to {finite.max():.6g}" if finite.size else "no finite value"
+            ends = _range(a)
+            span = f"from {ends[0]:.6g} to {ends[1]:.6g}" if ends else "no finite value"
             lines.append(f"  input {i}: shape {a.shape}, {a.dtype}, {span}")
         else:
             lines.append(f"  input {i}: {a!r}")

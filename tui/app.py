@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from rich.segment import Segment
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.color import Color
+from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from tinygrad_nn.training import KNOBS, runs
 from tinygrad_nn.training.runlog import RunFileError
-from tui import moment
+from tui import leaving, moment
 from tui.actions import ACTIONS
+from tui.exits import Exit
 from tui.inferior import CannotStart
 from tui.protocol import (
     PACES,
@@ -47,14 +50,22 @@ from tui.screens.help import HelpScreen
 from tui.screens.main import MINIMUM_SIZE, PANES, MainScreen
 from tui.screens.open import Chosen, OpenScreen
 from tui.screens.prompt import PromptScreen
+from tui.streams import bare
 from tui.widgets.hyperparameters import Changed
 from tui.widgets.timeline import Timeline
 
 __all__ = ["MINIMUM_SIZE", "NNDebugApp"]
 
 POLL_EVERY = 1 / 10  # seconds
-TERMINATED = 143
+LEAVES_WITHIN = 2.0  # seconds, whatever hangs
 DIALOGUES = (BranchesScreen, BreakpointsScreen, ConfirmScreen, GraphScreen, HelpScreen, OpenScreen, PromptScreen)
+
+
+class Harmless(LineFilter):
+    """Takes out of every line what a terminal would obey, so that no widget has to think of it."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return [Segment(bare(text), style, control) for text, style, control in segments]
 
 
 class NNDebugApp(App[int]):
@@ -72,19 +83,32 @@ class NNDebugApp(App[int]):
         self._seen: Snapshot | None = None
         self._left: Snapshot | None = None  # what the session said when it was last sent elsewhere
         self._topic = ""  # of the next notice
+        self._running_in: asyncio.AbstractEventLoop | None = None
+        self._harmless = Harmless()
+        self.call_when_up: Callable[[], object] = lambda: None
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._harmless]
 
     def get_default_screen(self) -> Screen[Any]:
         return self.main
 
     def on_mount(self) -> None:
         self.set_interval(POLL_EVERY, self.look)
-        if self.worker.snapshot.notes:
-            self.notify("\n".join(self.worker.snapshot.notes), title="The data", timeout=15, markup=False)
-        loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP"):
-            # Where the platform has none of these, or in another thread, the default stands.
-            with suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(getattr(signal, name), partial(self.exit, TERMINATED))
+        self._running_in = asyncio.get_running_loop()
+        self.call_when_up()
+        if (told := leaving.told()) is not None:
+            self.exit(told)
+
+    def exit(self, result: int | None = None, return_code: int = 0, message: Any = None) -> None:
+        leaving.tell(Exit(result or 0), LEAVES_WITHIN)
+        super().exit(result, return_code, message)
+
+    def leave_soon(self, code: Exit) -> None:
+        """Exit with this code; from another thread."""
+        if self._running_in is not None:
+            with suppress(RuntimeError):  # it has ended meanwhile
+                self._running_in.call_soon_threadsafe(self.exit, code)
 
     def look(self) -> None:
         """Draw the newest snapshot, if it is a new one."""
@@ -98,6 +122,8 @@ class NNDebugApp(App[int]):
             how: SeverityLevel = "warning" if snapshot.refused else "information"
             self.notify(snapshot.notice, title=self._topic, severity=how, markup=False)
             self._topic = ""
+        if snapshot.notes and (self._seen is None or not self._seen.notes):
+            self.notify("\n".join(snapshot.notes), title="The data", timeout=15, markup=False)
         if self._seen is None or snapshot.branch != self._seen.branch or len(snapshot.known) <= (self.moment or 0):
             self.moment = None
         self._seen = snapshot

@@ -8,8 +8,7 @@ and what a region or a canvas has no room for is left out. A canvas without colo
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, floor, isfinite, isnan, log10
-from typing import Any
+from math import ceil, floor, isfinite, log10
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +18,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
+
+from tui.numbers import format_number as format_number
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int16]
@@ -375,21 +376,3 @@ def tick_labels(ticks: list[float]) -> list[str]:
         labels = [f"{tick:.{digits}g}" for tick in ticks]
         digits += 1
     return labels
-
-
-def format_number(value: Any) -> str:
-    """A number in few characters: `0.012`, `3.1e-05`, `504`, `12.4k`, `nan`; `–` for None."""
-    if value is None:
-        return "–"
-    number = float(value)
-    if isnan(number) or not isfinite(number):
-        return str(number)
-    if number == int(number) and abs(number) < 10_000:
-        return str(int(number))
-    size = abs(float(f"{number:.3g}"))
-    if size < 1e-3 or size >= 1e12:
-        return f"{number:.1e}"
-    for unit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if size >= unit:
-            return f"{number / unit:.3g}{suffix}"
-    return f"{number:.3g}"

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from tinygrad_nn import grad
 from tinygrad_nn.graph import DrawingError, Graph, graph, render_graph, text, to_onnx, trace
 from tinygrad_nn.training import Experiment, Hyperparameters, Session
-from tinygrad_nn.training.files import user_traceback
+
+from .exits import Exit
+from .parsing import Refused, failed
+from .streams import complain, deliver, say
 
 
 def draw(
     experiment: Experiment,
     hyperparameters: Hyperparameters,
     output: Path | None,
+    stream: IO[bytes] | None = None,
     *,
     epochs: int = 0,
     steps: int = 0,
     backward: bool = False,
-    level: Any = None,
-    depth: int | None = None,
     **look: Any,
 ) -> int:
     """Train as long as asked, trace the loss of one batch, and write its picture, or print its tree.
 
-    A file that ends in .onnx gets the model's forward pass instead. The exit code: 0, or 2 when the experiment, the
-    drawing or the export failed.
+    The picture goes to the file `output`, and from there to `stream` where there is one. An .onnx file gets the
+    model's forward pass instead. The exit code; `Refused` where the drawing or the export failed.
     """
-    exported = output if output is not None and output.suffix.lower() == ".onnx" else None
     try:
         with np.errstate(all="ignore"):  # what overflows is marked in the graph
             session = Session(experiment, hyperparameters)
@@ -40,43 +40,42 @@ def draw(
                 session.next()
             for _ in range(steps):
                 session.step()
-            if exported is not None:
-                return _export(session, exported)
-            found = traced(session, backward)
-    except Exception as error:
-        print(f"nn-debug: {experiment.name} failed\n{user_traceback(error)}", file=sys.stderr)
-        return 2
-    try:
-        if output is None:
-            print(text(found, level, depth))
-            return 0
-        with warnings.catch_warnings(record=True) as notes:
-            warnings.simplefilter("always", UserWarning)
-            written = render_graph(found, output, level=level, depth=depth, **look)
-    except (DrawingError, OSError, ValueError) as error:
-        print(f"nn-debug: {error}", file=sys.stderr)
-        return 2
-    if notes:  # there is no Graphviz: what there is instead
-        print(text(found, level, depth))
-        print(f"nn-debug: {notes[0].message}", file=sys.stderr)
-        return 2
-    print(f"{written}: {len(found.nodes):,} nodes, {len(found.edges):,} edges")
-    return 0
-
-
-def _export(session: Session, output: Path) -> int:
-    x = session.batches.arrays[0][: session.hyperparameters.batch_size]
+            exported = output is not None and output.suffix.lower() == ".onnx"
+            found = None if exported else traced(session, backward)
+    except BaseException as error:
+        return failed(experiment.name, error)
     try:
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always", UserWarning)
-            to_onnx(session.model, x, output)
-    except (ImportError, NotImplementedError, OSError, ValueError) as error:
-        print(f"nn-debug: {error}", file=sys.stderr)
-        return 2
+            if output is None:
+                assert found is not None
+                say(text(found, look["level"], look["depth"]))
+                return Exit.FINE
+            told = _exported(session, output) if found is None else _drawn(found, output, **look)
+    except (DrawingError, ImportError, NotImplementedError, ValueError) as error:
+        raise Refused(str(error)) from None
+    if notes and found is not None:  # there is no Graphviz: what there is instead
+        say(text(found, look["level"], look["depth"]))
+        complain(str(notes[0].message))
+        return Exit.CANNOT
     for note in notes:
-        print(f"nn-debug: {note.message}", file=sys.stderr)
-    print(f"{output}: the forward pass, of inputs (batch, {', '.join(map(str, x.shape[1:]))})")
-    return 0
+        complain(str(note.message))
+    if stream is None:
+        say(told)
+    else:
+        deliver(output, stream, text=output.suffix.lower() in (".svg", ".dot", ".json"))
+    return Exit.FINE
+
+
+def _drawn(found: Graph, output: Path, **look: Any) -> str:
+    written = render_graph(found, output, **look)
+    return f"{written}: {len(found.nodes):,} nodes, {len(found.edges):,} edges"
+
+
+def _exported(session: Session, output: Path) -> str:
+    x = session.batches.arrays[0][: session.hyperparameters.batch_size]
+    to_onnx(session.model, x, output)
+    return f"{output}: the forward pass, of inputs (batch, {', '.join(map(str, x.shape[1:]))})"
 
 
 def traced(session: Session, backward: bool) -> Graph:

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
+from typing import IO
 
 import numpy as np
-from rich.console import Console
 from textual.geometry import Region
 
 from tinygrad_nn.training import Experiment, Hyperparameters, LRRangeTest, lr_range_test
-from tinygrad_nn.training.files import user_traceback
+from tinygrad_nn.training.export import dumps
 
+from .console import console
 from .drawing import SKY, Canvas, curve, log_ticks, nice_ticks, tick_labels
+from .exits import Exit
+from .parsing import failed
+from .streams import safe, say
 
 WIDTH, HEIGHT = 100, 12  # of the chart at the most, in cells; without its axes
 
 
-def run(experiment: Experiment, hyperparameters: Hyperparameters, batches: int) -> int:
-    """Test, draw the curve and suggest. 0 fine, 1 no learning rate could be suggested, 2 the experiment failed."""
+def run(experiment: Experiment, hyperparameters: Hyperparameters, batches: int, output: IO[bytes] | None = None) -> int:
+    """Test, draw the curve and suggest, or write that to `output` as JSON. The exit code: 2 without a suggestion."""
     try:
         test = lr_range_test(experiment, hyperparameters, batches=batches)
-    except Exception as error:
-        print(f"nn-debug: {experiment.name} failed\n{user_traceback(error)}", file=sys.stderr)
-        return 2
-    console = Console(highlight=False)
-    console.print(f"{experiment.name}: learning-rate range test, {len(test.lrs)} batches")
-    print(chart(test, min(console.width, WIDTH)))
-    console.print(test.why)
-    if test.suggestion is None:
-        return 1
-    console.print(f"suggested: --set lr={test.suggestion:g}", style="bold")
-    return 0
+    except BaseException as error:
+        return failed(experiment.name, error)
+    code = Exit.CANNOT if test.suggestion is None else Exit.FINE
+    if output is not None:
+        output.write((dumps({"experiment": experiment.name, **asdict(test)}) + "\n").encode(sys.stdout.encoding))
+        return code
+    screen = console()
+    screen.print(f"{safe(experiment.name)}: learning-rate range test, {len(test.lrs)} batches")
+    say(chart(test, min(screen.width, WIDTH)))
+    screen.print(test.why)
+    if test.suggestion is not None:
+        screen.print(f"suggested: --set lr={test.suggestion:g}", style="bold")
+    return code
 
 
 def chart(test: LRRangeTest, width: int) -> str:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
-from tinygrad_nn.diagnosis import EpochRecord, Finding, diagnose
+from tinygrad_nn.diagnosis import EpochRecord, Facts, Finding, diagnose
 from tinygrad_nn.training import KNOBS, Hyperparameters
 
 from .protocol import BranchInfo, Snapshot
 
 KEPT = 512  # diagnoses
 
-_diagnoses: dict[EpochRecord, tuple[Finding, ...]] = {}
+_diagnoses: dict[tuple[EpochRecord, Hyperparameters], tuple[Finding, ...]] = {}
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ def at(snapshot: Snapshot, epoch: int | None) -> Snapshot:
     if epoch is None or epoch >= len(snapshot.known):
         return snapshot
     record, history = snapshot.known[epoch], snapshot.known[: epoch + 1]
+    settings = _settings(snapshot, record.step)
     return replace(
         snapshot,
         epoch=epoch,
@@ -46,26 +47,28 @@ def at(snapshot: Snapshot, epoch: int | None) -> Snapshot:
         steps_per_second=0.0,
         lr=record.lr,
         loss=record.train_loss,
-        hyperparameters=_settings(snapshot, record.step),
+        hyperparameters=settings,
         history=history,
         layers=record.layers,
-        findings=found(history),
+        findings=found(history, settings, snapshot.heard),
         notice="",
         refused=False,
         error="",
     )
 
 
-def found(history: Sequence[EpochRecord]) -> tuple[Finding, ...]:
-    """What the rules say of a history, kept by its newest record: a record belongs to one history only."""
+def found(
+    history: Sequence[EpochRecord], settings: Hyperparameters, heard: frozenset[str] | None = None
+) -> tuple[Finding, ...]:
+    """What the rules say of a history under these settings, kept by its newest record, which is of no other history."""
     if not history:
         return ()
-    newest = history[-1]
-    if newest not in _diagnoses:
+    key = history[-1], settings
+    if key not in _diagnoses:
         while len(_diagnoses) >= KEPT:
             del _diagnoses[next(iter(_diagnoses))]
-        _diagnoses[newest] = diagnose(history)
-    return _diagnoses[newest]
+        _diagnoses[key] = diagnose(history, facts=Facts(vars(settings), heard))
+    return _diagnoses[key]
 
 
 def _settings(snapshot: Snapshot, step: int) -> Hyperparameters:
@@ -155,7 +158,9 @@ def tree(branches: Sequence[BranchInfo]) -> list[BranchInfo]:
 
 def marks(snapshot: Snapshot) -> list[Mark]:
     """What there is to see along the current branch, the whole of it."""
-    furthest = snapshot.findings if len(snapshot.history) == len(snapshot.known) else found(snapshot.known)
+    furthest = snapshot.findings
+    if len(snapshot.history) != len(snapshot.known):
+        furthest = found(snapshot.known, snapshot.hyperparameters, snapshot.heard)
     seen = [Mark(change.epoch, "change") for change in snapshot.changes]
     seen += [Mark(epoch, "stop") for epoch in snapshot.stops]
     for finding in furthest:

@@ -14,7 +14,7 @@ from tinygrad_nn.training import Hyperparameters
 PACES = (1, 2, 5, 10, 20, 50, None)  # epochs a second, for eyes to follow; None is as fast as it goes
 WATCHABLE = 5
 
-State = Literal["starting", "paused", "running", "finished", "failed"]
+State = Literal["starting", "paused", "running", "finished", "failed", "cut off"]
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,7 @@ class Snapshot:
     data: str = ""  # the data in a line
     notes: tuple[str, ...] = ()  # what was done to the data
     file: str = ""  # where the run is recorded
+    trained_by: int | None = None  # the process that trains what is only looked at here
     history: tuple[EpochRecord, ...] = ()
     known: tuple[EpochRecord, ...] = ()
     branch: int = 0
@@ -157,6 +158,7 @@ class Snapshot:
     stops: tuple[float, ...] = ()  # where breakpoints have stopped the branch, in epochs
     layers: tuple[LayerRecord, ...] = ()  # the newest close look
     findings: tuple[Finding, ...] = ()
+    heard: frozenset[str] | None = None  # the hyperparameters that do something in this experiment, if that is known
     changes: tuple[Change, ...] = ()
     notice: str = ""
     refused: bool = False

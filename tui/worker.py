@@ -57,7 +57,9 @@ Begin: TypeAlias = Callable[[Experiment, Hyperparameters], Session]
 class Worker:
     """Trains `experiment` in a thread of its own. `send` commands, look at `snapshot`, `close` at the end.
 
-    `begin` makes the session, in the thread; `fresh` is set whenever there is a new snapshot.
+    `begin` makes the session, in the thread; `fresh` is set whenever there is a new snapshot. `commands` may hold some
+    already. Whatever the user's code raises is shown as an error of theirs, `sys.exit()` too: in this thread nothing
+    else ends it, and nothing may end it without a word.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Worker:
         hyperparameters: Hyperparameters,
         pace: float | None = None,
         begin: Begin = Session,
+        commands: queue.SimpleQueue[Command | None] | None = None,
     ) -> None:
         self.experiment = experiment
         self.pace = pace
@@ -73,7 +76,7 @@ class Worker:
         self.file = ""  # where the run is recorded
         self.fresh = threading.Event()
         self._hyperparameters = hyperparameters
-        self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
+        self._commands = queue.SimpleQueue[Command | None]() if commands is None else commands
         self._mailbox = Snapshot("starting", experiment.name, hyperparameters, notes=experiment.notes)
         self._thread = threading.Thread(target=self._main, name="training", daemon=True)
 
@@ -104,21 +107,16 @@ class Worker:
 
     def _main(self) -> None:
         with np.errstate(all="ignore"):  # an overflow shows in the findings, not as a warning over the screen
-            session = self._session()
-            if session is not None:
-                _Loop(self, session).run()
-
-    def _session(self) -> Session | None:
-        """The session, or None when the screen has closed before there was one."""
-        while True:
-            try:
-                return self.begin(self.experiment, self._hyperparameters)
-            except Exception as error:
-                self.publish(replace(self._mailbox, state="failed", error=user_traceback(error)))
-            while not isinstance(command := self._commands.get(), Restart):  # nothing else helps
-                if command is None:
-                    return None
-            self._hyperparameters = self._hyperparameters.replace(**command.changes)
+            while True:
+                try:
+                    _Loop(self, self.begin(self.experiment, self._hyperparameters)).run()
+                    return
+                except BaseException as error:
+                    self.publish(replace(self._mailbox, state="failed", error=user_traceback(error)))
+                while not isinstance(command := self._commands.get(), Restart):  # nothing else helps
+                    if command is None:
+                        return
+                self._hyperparameters = self._hyperparameters.replace(**command.changes)
 
 
 class _Loop:
@@ -166,7 +164,7 @@ class _Loop:
             case Set() | Restart() | Rewind() | Fork() | Checkout():
                 try:
                     notice = self.travel(command)
-                except Exception as error:
+                except BaseException as error:
                     if not isinstance(error, ValueError) or by_user(error):
                         self.fail(error)
                     else:
@@ -174,7 +172,7 @@ class _Loop:
             case ShowGraph(backward):
                 try:
                     self.graph = self.traced(backward)
-                except Exception as error:
+                except BaseException as error:
                     self.fail(error)
             case Break(conditions):
                 try:
@@ -252,12 +250,12 @@ class _Loop:
     def rest(self) -> None:
         self.state = "finished" if self.session.finished else "paused"
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """The user's code has raised: the run stops after the last step that went well."""
         self.state, self.error, self.speed = "failed", user_traceback(error), 0.0
         try:
             self.session.rewind(step=self.session.steps)
-        except Exception:  # it fails again on the way: the moment stays as the failure left it
+        except BaseException:  # it fails again on the way: the moment stays as the failure left it
             return
 
     def train(self) -> None:
@@ -271,7 +269,7 @@ class _Loop:
         epoch = session.epoch
         try:
             self.loss = session.step(observe=self.batches_left == 0).loss
-        except Exception as error:
+        except BaseException as error:
             self.fail(error)
             self.publish()
             return
@@ -333,6 +331,7 @@ class _Loop:
             branches=tuple(self.branches.values()),
             layers=session.layers,
             findings=self.findings,
+            heard=session.facts.heard,
             changes=tuple(session.branch.changes),
             graph=self.graph,
             breakpoints=tuple(b.text for b in session.breakpoints),

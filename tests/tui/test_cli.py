@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.program
+from tui.cli import COMMANDS
+from tui.exits import MEANINGS
 
-ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "tui.cli"]
+from .terminals import COMMAND, ROOT, Terminal
+
+pytestmark = pytest.mark.program
 
 
 def nn_debug(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
@@ -115,7 +112,7 @@ def test_run_exits_with_1_when_a_fault_was_found():
         (["run", "--set", "lr=-1"], "lr must be a number above 0 to 1000; '-1' is not"),
         (["run", "--set", "nonsense=1"], "there is no hyperparameter 'nonsense'"),
         (["run", "--set", "lr"], "write name=value"),
-        (["graph", "--depth", "-1"], "argument --depth: '-1' is no whole number from 0 up"),
+        (["graph", "--depth", "-1"], "argument --depth: '-1' is not a whole number from 0 up"),
         (["graph", "--level", "all"], "argument --level: invalid choice: 'all'"),
         (["graph", "-o", "net.gif"], "net.gif: a picture ends in .svg, .png or .pdf"),
         (["graph", "-o", "nowhere/net.dot"], "nowhere/net.dot"),
@@ -149,9 +146,9 @@ def test_lr_find_draws_the_curve_and_suggests_a_learning_rate_to_set():
     assert nn_debug("run", "--data", "iris", "--epochs", "1", "--set", setting).returncode == 0
 
 
-def test_lr_find_exits_with_1_when_the_curve_says_nothing_and_2_when_the_experiment_fails(tmp_path):
+def test_lr_find_exits_with_2_when_the_curve_says_nothing_and_when_the_experiment_fails(tmp_path):
     silent = nn_debug("lr-find", "--data", "spiral", "--batches", "20")
-    assert silent.returncode == 1
+    assert silent.returncode == 2
     assert "hardly fallen" in silent.stdout
     assert "suggested" not in silent.stdout
     text = "from tinygrad_nn.training import Experiment\nclass Mine(Experiment):\n    def data(self, hp, rng):\n"
@@ -293,13 +290,13 @@ def begun(
             running.kill()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupted_run_reports_what_it_has_and_exits_cleanly(number, code, tmp_path):
     with begun(tmp_path, 1_000_000, number, signal.SIG_DFL) as running:
         running.send_signal(number)
         out, err = running.communicate(timeout=60)
     assert running.returncode == code
-    assert "interrupted after" in err
+    assert " after " in err
     assert "Traceback" not in err
     assert "Mine:" in out
 
@@ -312,18 +309,74 @@ def test_under_nohup_a_run_goes_on_when_the_terminal_goes(tmp_path):
     assert "interrupted" not in err
 
 
-def test_help_names_every_data_set_and_every_hyperparameter_with_its_default():
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=" ".join)
+def test_every_command_has_a_help_that_fits_a_screen(command):
     from tinygrad_nn.data import registry
-    from tinygrad_nn.training import KNOBS
 
-    for arguments in (["--help"], ["run", "--help"], ["lr-find", "--help"]):
-        done = nn_debug(*arguments)
-        assert done.returncode == 0
-        for name in (*registry.names(), *KNOBS):
-            assert name in done.stdout
-        for knob in KNOBS.values():
-            assert f"  {knob.name:<14} {knob.help}\n" in done.stdout
-            assert f"({knob.allowed}; default {knob.show(knob.default)})" in done.stdout
+    done = nn_debug(*command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: {' '.join(('nn-debug', *command))}")
+    assert len(done.stdout.splitlines()) < 70
+    if command in ((), ("run",), ("lr-find",), ("graph",)):
+        assert "nn-debug knobs" in done.stdout
+        for name in registry.names():
+            assert f"\n  {name} " in done.stdout
+        for code, meaning in MEANINGS.items():
+            assert f"\n  {code.value:<4} {meaning}" in done.stdout
+
+
+def test_the_help_lists_the_commands_before_anything_else():
+    text = nn_debug("--help").stdout
+    for name, help in COMMANDS.items():
+        assert f"\n  {name:<12}{help}\n" in text.split("options:")[0]
+    assert "momentum" not in text
+
+
+def test_knobs_are_a_line_each_in_groups_and_all_is_said_of_one():
+    from tinygrad_nn.training import KNOBS
+    from tinygrad_nn.training.hyperparameters import GROUPS
+
+    lines = nn_debug("knobs").stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    for name, knob in KNOBS.items():
+        (line,) = [line for line in lines if line.split()[:1] == [name]]
+        assert line.split()[1] == knob.show(knob.default)
+        assert len(line.split()) > 3
+    assert sorted(name for members in GROUPS.values() for name in members) == sorted(KNOBS)
+    assert [line for line in lines if line in GROUPS] == list(GROUPS)
+    one = nn_debug("knobs", "schedule").stdout
+    assert KNOBS["schedule"].allowed in one
+    assert " ".join(one.split()).endswith(KNOBS["schedule"].help)
+    assert "did you mean momentum?" in nn_debug("knobs", "momentun").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["rnu"], "did you mean nn-debug run?"),
+        (["rnu", "--data", "iris"], "did you mean nn-debug run?"),
+        (["lrfind"], "did you mean nn-debug lr-find?"),
+        (["exprot", "last"], "did you mean nn-debug export?"),
+        (["help"], "did you mean nn-debug --help?"),
+        (["--data", "iris", "run"], "run is a command, which comes first: nn-debug run"),
+        (["iris"], "iris is a data set: --data iris"),
+        (["run", "iris"], "iris is a data set: --data iris"),
+        (["run", "mooons"], "did you mean --data moons?"),
+        (["zzz"], "nn-debug --help lists the commands"),
+        (["my.csv"], "my.csv: a table is given as --data my.csv"),
+        (["run", "./rnu"], "rnu: no such file"),
+        (["rnu.py"], "rnu.py: no such file"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_mistyped_is_not_taken_for_a_file(arguments, meant, tmp_path):
+    (tmp_path / "my.csv").write_text("a,b\n1,2\n")
+    done = nn_debug(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert meant in done.stderr or "this is not a terminal" in done.stderr
+    assert done.stderr.count("\n") == 1
+    if "this is not a terminal" in done.stderr:  # the screen is asked for before its file is read
+        assert meant in nn_debug("run", *arguments, cwd=tmp_path).stderr
 
 
 def test_threads_are_limited_before_numpy_comes_and_the_users_own_setting_stands():
@@ -343,42 +396,6 @@ def test_threads_are_limited_before_numpy_comes_and_the_users_own_setting_stands
     assert threads("['--threads', '2']") == "2"
     assert threads("[]", OPENBLAS_NUM_THREADS="3") == "3"
     assert threads("['--threads', '2']", OPENBLAS_NUM_THREADS="3") == "2"
-
-
-class Terminal:
-    """The app in a terminal of its own: keys in, everything it wrote out."""
-
-    def __init__(self, *arguments: str, columns: int = 100, rows: int = 30, cwd: Path = ROOT) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
-        self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=cwd,
-            env=environment,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.written = b""
-
-    def read_until(self, text: bytes, seconds: float = 30.0) -> None:
-        deadline = time.monotonic() + seconds
-        while text not in self.written:
-            assert time.monotonic() < deadline, self.written[-2000:]
-            if select.select([self.master], [], [], 0.05)[0]:
-                try:
-                    self.written += os.read(self.master, 65536)
-                except OSError:  # the other end is closed
-                    assert text in self.written, self.written[-2000:]
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        os.close(self.master)
 
 
 @pytest.fixture
@@ -402,7 +419,7 @@ LEFT_THE_SCREEN = b"\x1b[?1049l"
     [
         (lambda t: os.write(t.master, b"q"), 0),
         (lambda t: t.process.send_signal(signal.SIGTERM), 143),
-        (lambda t: t.process.send_signal(signal.SIGHUP), 143),
+        (lambda t: t.process.send_signal(signal.SIGHUP), 129),
     ],
     ids=["q", "SIGTERM", "SIGHUP"],
 )
@@ -432,3 +449,71 @@ def test_an_experiment_that_hangs_does_not_keep_the_app_from_leaving(terminal, t
     os.write(app.master, b"q")
     app.read_until(LEFT_THE_SCREEN)
     assert app.process.wait(timeout=30) == 0
+
+
+def test_the_screen_does_not_wait_for_what_takes_long_to_load(terminal, tmp_path):
+    written(
+        tmp_path,
+        "import time\ntime.sleep(3)\nfrom tinygrad_nn.training import Experiment\nclass Mine(Experiment):\n"
+        "    dataset = 'xor'\n    notes = ('a note',)\n",
+    )
+    app = terminal("mine.py", columns=140, rows=44)
+    app.read_until(b"nn-debug: loading mine.py")
+    app.read_until(b"loading the experiment and its data")
+    assert b"running" not in app.written
+    app.read_until(b"running")
+    app.read_until(b"a note")
+    os.write(app.master, b"q")
+    app.read_until(LEFT_THE_SCREEN)
+    assert app.process.wait(timeout=30) == 0
+
+
+def test_a_screen_over_what_cannot_be_loaded_ends_with_why(terminal, tmp_path):
+    written(tmp_path, "import time\ntime.sleep(3)\nraise ValueError('not today')\n")
+    app = terminal("mine.py", columns=140, rows=44)
+    app.read_until(b"loading the experiment and its data")
+    app.read_until(LEFT_THE_SCREEN)
+    app.read_until(b"ValueError: not today")
+    assert app.process.wait(timeout=30) == 2
+    assert b"mine.py failed while it was loaded" in app.written
+    assert b"tinygrad_nn/" not in app.written
+
+
+def test_what_is_loaded_is_said_before_anything_is(terminal):
+    for arguments in (["run", "--data", "iris", "--epochs", "1"], ["graph", "--data", "iris"], ["lr-find"]):
+        app = terminal(*arguments)
+        app.read_until(b"nn-debug: loading ")
+        assert app.written.splitlines()[0].startswith(b"nn-debug: loading ")
+        app.process.kill()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "late"),
+    [
+        (["--version"], ("numpy", "textual", "tinygrad_nn", "rich", "dataclasses", "pathlib", "tempfile")),
+        (["knobs", "--help"], ("numpy", "textual", "tinygrad_nn", "rich")),
+        (["run", "--nonsense"], ("numpy", "textual", "tinygrad_nn", "rich")),
+        (["rnu"], ("textual", "rich", "pandas")),
+        (["knobs"], ("textual", "rich", "pandas")),
+        (["graph", "--data", "xor"], ("textual", "rich", "pandas")),
+        (["run", "--data", "xor", "--epochs", "1"], ("textual.app", "pandas")),
+        (["lr-find", "--data", "xor"], ("textual.app", "pandas")),
+        (["runs"], ("textual", "pandas")),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_only_what_a_command_needs_is_imported(arguments, late, tmp_path):
+    show = (
+        "import sys; from tui.cli import main; code = main(sys.argv[1:])\n"
+        "print('imported:', *sorted(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", show, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NN_DEBUG_HOME": str(tmp_path)},
+    )
+    imported = done.stderr.split("imported:")[1].split()
+    assert "tui.cli" in imported
+    assert not set(late) & set(imported)

@@ -15,6 +15,7 @@ import pytest
 from tests.tui.test_worker import wait_for
 from tinygrad_nn.training.source import Source
 from tui import inferior as module
+from tui import mailbox
 from tui.inferior import CannotStart, Inferior, Start
 from tui.protocol import Checkout, Next, Pause, Restart, Rewind, Run, Set, Step, Until
 
@@ -37,7 +38,7 @@ def begin():
     yield start
     for inferior in begun:
         inferior.close()
-        assert inferior._process.poll() is not None
+        assert inferior.process.poll() is not None
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_it_does_what_a_worker_does(begin):
 def test_a_killed_process_is_a_failed_run_and_restart_makes_another(begin):
     inferior = begin(running=True)
     wait_for(inferior, lambda s: s.epoch > 2) if inferior.ready() else None
-    os.kill(inferior._process.pid, signal.SIGKILL)
+    os.kill(inferior.process.pid, signal.SIGKILL)
     failed = wait_for(inferior, lambda s: s.state == "failed")
     assert failed.error == "the training process has ended by SIGKILL"
     assert failed.known  # what was seen is still there
@@ -114,7 +115,7 @@ def test_what_it_printed_before_it_crashed_is_shown(begin, experiment):
 
 
 def test_an_endless_loop_is_told_and_does_not_delay_the_end(begin, experiment, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    monkeypatch.setattr(mailbox, "PATIENCE", 0.2)
     source = experiment(
         """
         class Endless(Experiment):
@@ -130,7 +131,7 @@ def test_an_endless_loop_is_told_and_does_not_delay_the_end(begin, experiment, m
     assert "does not answer" in wait_for(inferior, lambda s: s.refused).notice
     began = time.monotonic()
     inferior.close()
-    assert inferior._process.poll() is not None
+    assert inferior.process.poll() is not None
     assert time.monotonic() - began < 10
 
 
@@ -163,7 +164,7 @@ def test_it_ends_when_the_screen_has_gone(tmp_path):
             inferior = Inferior(Start(Source(data="xor"), None, True))
             inferior.start()
             inferior.ready()
-            print(inferior._process.pid, flush=True)
+            print(inferior.process.pid, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
             """
         )

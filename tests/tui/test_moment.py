@@ -79,12 +79,12 @@ def test_a_diagnosis_is_made_once_and_kept_for_so_many(run, monkeypatch):
     calls = []
     monkeypatch.setattr(moment, "_diagnoses", {})
     monkeypatch.setattr(moment, "KEPT", 3)
-    monkeypatch.setattr(moment, "diagnose", lambda history: calls.append(len(history)) or ())
+    monkeypatch.setattr(moment, "diagnose", lambda history, facts: calls.append(len(history)) or ())
     known = run.known
     for epoch in (3, 3, 4, 5, 6, 6, 3):
-        moment.found(known[: epoch + 1])
+        moment.found(known[: epoch + 1], HP)
     assert calls == [4, 5, 6, 7, 4]
-    assert moment.found(()) == ()
+    assert moment.found((), HP) == ()
 
 
 def at_moment(run, epoch: int, batch: int = 0) -> Snapshot:
@@ -118,7 +118,7 @@ def test_nothing_is_beside_the_start():
         assert moment.beside(empty, None, by) is None
         assert moment.beside_mark(empty, None, by) is None
     assert moment.nearest(empty, 7) is None
-    assert moment.found(empty.known) == ()
+    assert moment.found(empty.known, HP) == ()
 
 
 @pytest.mark.parametrize(

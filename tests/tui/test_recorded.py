@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from tinygrad_nn.training.runlog import RunFileError, RunLog
-from tinygrad_nn.training.runs import new_path, remove, resume, summaries, summary
+from tinygrad_nn.training.runlog import RunFileError, RunInfo, RunLog
+from tinygrad_nn.training.runs import create, remove, resume, summaries, summary
 from tinygrad_nn.training.source import Source
 from tui.inferior import CannotStart, Inferior, Start
 from tui.protocol import Checkout, Rewind, Step
@@ -193,10 +193,13 @@ def test_what_is_no_run_among_the_runs_is_told_and_left(tmp_path):
 
 
 def test_new_files_have_names_of_their_own(tmp_path):
-    first = new_path("my run/ü 1", tmp_path)
-    assert first.name.endswith("-my-run-ü-1.nndb")
-    first.touch()
-    assert new_path("my run/ü 1", tmp_path) != first
+    info = RunInfo("my run/ü 1", {}, "accuracy", "", 1.5e9)
+    logs = [create(info, tmp_path) for _ in range(3)]
+    assert logs[0].path.name.endswith("-my-run-ü-1.nndb")
+    assert logs[2].path.name.endswith("-my-run-ü-1-3.nndb")
+    assert len({log.path for log in logs}) == 3
+    for log in logs:
+        log.close()
 
 
 def test_the_process_records_and_goes_on_where_a_killed_one_was(tmp_path):
@@ -210,7 +213,7 @@ def test_the_process_records_and_goes_on_where_a_killed_one_was(tmp_path):
         RunLog.open(path)
     with pytest.raises(RunFileError, match="is being recorded"):
         remove(path)
-    first._process.kill()
+    first.process.kill()
     wait_for(first, lambda s: s.state == "failed")
     first.close()
     written = losses(path)

@@ -1,6 +1,7 @@
 """Diagnosis: probes (what is measured), records (what was measured), rules (what it means and what would mend it)."""
 
-from .findings import Finding, Remedy
+from .domains import guard
+from .findings import Facts, Finding, Remedy
 from .probes import Probe, histogram
 from .records import Change, EpochRecord, Histogram, LayerRecord, StepRecord
 from .rules import Thresholds, diagnose
@@ -8,6 +9,7 @@ from .rules import Thresholds, diagnose
 __all__ = [
     "Change",
     "EpochRecord",
+    "Facts",
     "Finding",
     "Histogram",
     "LayerRecord",
@@ -16,5 +18,6 @@ __all__ = [
     "StepRecord",
     "Thresholds",
     "diagnose",
+    "guard",
     "histogram",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Severity = Literal["information", "warning", "fault"]
@@ -34,3 +34,28 @@ class Finding:
     explanation: str
     remedies: tuple[Remedy, ...]
     source: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a run besides its records.
+
+    `settings` are its hyperparameters by name; `heard` are those that do something in it, None where that is not
+    known: an experiment with a model of its own may not read `activation`.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    heard: frozenset[str] | None = None
+
+    def offered(self, remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
+        """Those that would change something, with what they would change; what is not heard is left to a person."""
+        kept: dict[object, Remedy] = {}
+        for remedy in remedies:
+            changes = {n: v for n, v in remedy.changes.items() if n not in self.settings or self.settings[n] != v}
+            if remedy.changes and not changes:
+                continue
+            if self.heard is not None and not self.heard.issuperset(changes):
+                remedy, changes = Remedy(f"{remedy.text}, in the experiment's own code"), {}
+            # Of two that come to the same, the later one says no more than it does.
+            kept[tuple(sorted(changes.items(), key=str)) or remedy.text] = replace(remedy, changes=changes)
+        return tuple(kept.values())

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .findings import Finding, Remedy
+from .findings import Facts, Finding, Remedy
 from .records import EpochRecord, LayerRecord
 
 AUTOTRAINER = "AUTOTRAINER (Zhang et al., ICSE 2021)"
@@ -26,47 +26,69 @@ class Thresholds:
     exploding_ratio: float = 70.0  # healthy networks reach 24
     exploding_growth: float = 100.0  # gradient norm against its own median so far
     learnt: float = 0.9  # best training loss against the first: above is "not learning"
+    penalty_step: float = 2.0  # of a weight, in its own size: from there on a step of L2 alone makes it larger
 
 
 DEFAULT = Thresholds()
+NOTHING_KNOWN = Facts()
 
 
-def diagnose(history: Sequence[EpochRecord], thresholds: Thresholds = DEFAULT) -> tuple[Finding, ...]:
-    """All that is wrong at the end of `history` (epoch 0 first); the gravest first. Empty when all is well."""
-    found = [rule(history, thresholds) for rule in RULES] if history else []
+def diagnose(
+    history: Sequence[EpochRecord], thresholds: Thresholds = DEFAULT, facts: Facts = NOTHING_KNOWN
+) -> tuple[Finding, ...]:
+    """All that is wrong at the end of `history` (epoch 0 first); the gravest first. Empty when all is well.
+
+    A remedy that would change nothing of what `facts` tell is not offered.
+    """
+    found = [rule(history, thresholds, facts) for rule in RULES] if history else []
     order = {"fault": 0, "warning": 1, "information": 2}
-    return tuple(sorted((f for f in found if f is not None), key=lambda f: order[f.severity]))
+    useful = (replace(f, remedies=facts.offered(f.remedies)) for f in found if f is not None)
+    return tuple(sorted(useful, key=lambda f: order[f.severity]))
 
 
-def not_finite(history: Sequence[EpochRecord], limits: Thresholds) -> Finding | None:
+def not_finite(history: Sequence[EpochRecord], limits: Thresholds, facts: Facts) -> Finding | None:
     """The loss, a gradient or a weight is NaN or infinite."""
     for record in history:
         broken = tuple(x.index for x in record.layers if not math.isfinite(x.gradient_norm + x.weight_norm))
         if broken or not math.isfinite(record.train_loss):
+            lr = facts.settings.get("lr", record.lr)
+            remedies = [Remedy("lower the learning rate tenfold", {"lr": lr / 10})] if record.epoch else []
+            penalties, step = _penalty_step(facts, record.lr)
+            cause = ""
+            if step > limits.penalty_step:
+                cause = (
+                    f" The penalty alone moves a weight by {step:.3g} times its size in a step, learning rate times "
+                    f"{penalties}: above {limits.penalty_step:g} it comes out larger on the other side of 0 every time."
+                )
+                parts = 10.0 ** math.ceil(math.log10(step))
+                weaker = {name: facts.settings[name] / parts for name in penalties.split(" + ")}
+                remedies = [
+                    Remedy(f"divide the penalty by {parts:g}", weaker),
+                    Remedy(f"divide the learning rate by {parts:g}", {"lr": lr / parts}),
+                ]
             return Finding(
                 rule="not_finite",
                 severity="fault",
                 title="NaN or infinity",
                 layers=broken,
                 first_epoch=record.epoch,
-                numbers={"train_loss": record.train_loss},
+                numbers={"train_loss": record.train_loss}
+                | ({"penalty_step": step, "penalty_step_threshold": limits.penalty_step} if cause else {}),
                 explanation=f"In epoch {record.epoch} "
                 + (
                     f"a gradient or a weight is no finite number any more (training loss {record.train_loss:.3g})"
                     if math.isfinite(record.train_loss)
                     else f"the training loss is {record.train_loss:g}"
                 )
-                + ": a value has left what floating-point numbers can hold, and what is computed from it is lost.",
-                remedies=(
-                    Remedy("lower the learning rate tenfold", {"lr": record.lr / 10}),
-                    Remedy("scale the inputs to mean 0 and deviation 1", {"scaling": "standard"}),
-                ),
+                + ": a value has left what floating-point numbers can hold, and what is computed from it is lost."
+                + cause,
+                remedies=(*remedies, Remedy("scale the inputs to mean 0 and deviation 1", {"scaling": "standard"})),
                 source="PyTorch anomaly mode",
             )
     return None
 
 
-def vanishing_gradient(history: Sequence[EpochRecord], limits: Thresholds) -> Finding | None:
+def vanishing_gradient(history: Sequence[EpochRecord], limits: Thresholds, facts: Facts) -> Finding | None:
     """The gradient falls from the last layer to early ones until nothing is left, and the run does not learn."""
     if _learns(history, limits):
         return None
@@ -114,7 +136,7 @@ def vanishing_gradient(history: Sequence[EpochRecord], limits: Thresholds) -> Fi
     )
 
 
-def exploding_gradient(history: Sequence[EpochRecord], limits: Thresholds) -> Finding | None:
+def exploding_gradient(history: Sequence[EpochRecord], limits: Thresholds, facts: Facts) -> Finding | None:
     """The gradient grows towards the early layers or over time, and what was learnt is being lost."""
     trained = [r for r in history if r.epoch > 0 and r.layers]
     if not trained or (_learns(history, limits) and history[-1].train_loss <= history[0].train_loss):
@@ -152,7 +174,7 @@ def exploding_gradient(history: Sequence[EpochRecord], limits: Thresholds) -> Fi
         explanation=f"The gradient of layer {worst.index} has grown to a norm of {worst.gradient_norm:.1e} while the "
         f"training loss went from {history[0].train_loss:.3g} to {history[-1].train_loss:.3g}: the steps overshoot.",
         remedies=(
-            Remedy("lower the learning rate tenfold", {"lr": history[-1].lr / 10}),
+            Remedy("lower the learning rate tenfold", {"lr": facts.settings.get("lr", history[-1].lr) / 10}),
             Remedy("the initialiser that fits the activation", {"init": "auto"}),
         ),
         source=AUTOTRAINER,
@@ -160,6 +182,18 @@ def exploding_gradient(history: Sequence[EpochRecord], limits: Thresholds) -> Fi
 
 
 RULES = (not_finite, vanishing_gradient, exploding_gradient)
+
+
+def _penalty_step(facts: Facts, lr: float) -> tuple[str, float]:
+    """By what part of its own size the penalties move a weight in a step, and which of them.
+
+    0 where the optimiser scales its steps by the gradient's size (all but SGD, and AdamW's own decay), or is not known.
+    """
+    acting = {"sgd": ("l2", "weight_decay"), "adamw": ("weight_decay",)}.get(facts.settings.get("optimizer", ""), ())
+    if facts.heard is not None and "optimizer" not in facts.heard:
+        return "", 0.0
+    used = [name for name in acting if facts.settings.get(name)]
+    return " + ".join(used), lr * sum(facts.settings[name] for name in used)
 
 
 def _best_share(history: Sequence[EpochRecord]) -> float:

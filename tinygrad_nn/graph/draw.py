@@ -54,7 +54,8 @@ def render_graph(
         raise ValueError(f"{path}: a picture ends in .svg, .png or .pdf, a graph in .dot or .json")
     whole = outputs if isinstance(outputs, Graph) else graph(outputs, **options)
     if kind == "json":
-        path.write_text(whole.to_json(indent=1), encoding="utf-8")
+        # A name out of a file system may hold what no encoding has: JSON has escapes for it.
+        path.write_text(whole.to_json(indent=1), encoding="utf-8", errors="backslashreplace")
         return path
     shown = at_level(whole, level, depth, folded)
     if len(shown.nodes) > limit:
@@ -67,7 +68,7 @@ def render_graph(
         warnings.warn(f"{HOW}; {path} has the graph for Graphviz", stacklevel=2)
         kind = "dot"
     if kind == "dot":
-        path.write_text(source, encoding="utf-8")
+        path.write_text(source, encoding="utf-8", errors="backslashreplace")
     else:
         path.write_bytes(draw(source, kind, timeout=timeout))
     return path

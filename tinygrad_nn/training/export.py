@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def rows(branches: Sequence[Branch]) -> Iterator[dict[str, Any]]:
 
 def to_csv(branches: Sequence[Branch], path: Path) -> None:
     """A row for each layer in each epoch; NaN is an empty field."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer: csv.DictWriter[str] | None = None
         for row in rows(branches):
             if writer is None:
@@ -56,7 +56,7 @@ def to_json(branches: Sequence[Branch], path: Path) -> None:
         }
         for branch in branches
     ]
-    path.write_text(json.dumps(_plain(whole), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(dumps(whole) + "\n", encoding="utf-8")
 
 
 def to_parquet(branches: Sequence[Branch], path: Path) -> None:
@@ -130,10 +130,15 @@ def _epoch(record: EpochRecord) -> dict[str, Any]:
     return {name: getattr(record, name) for name in EPOCH} | {"layers": layers}
 
 
+def dumps(value: Any) -> str:
+    """JSON in ASCII; NaN and infinities are null, as JSON has none."""
+    return json.dumps(_plain(value), indent=1, allow_nan=False).replace("\x7f", "\\u007f")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {name: _plain(item) for name, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 

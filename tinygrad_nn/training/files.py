@@ -17,39 +17,51 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-import sysconfig
 import tomllib
-import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..data import read_table, registry, train_validation_split
 from ..data.names import unknown
+from .blame import ExperimentError as ExperimentError
+from .blame import by_user as by_user
+from .blame import interrupted as interrupted
+from .blame import user_traceback as user_traceback
+from .border import check_attributes
 from .experiment import Experiment
 from .hyperparameters import KNOBS, named
 
-INSTALLED = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
-OWN = Path(__file__).resolve().parents[1]  # frames from here are not the user's business
-
-
-class ExperimentError(Exception):
-    """An experiment file that cannot be used; the message is for the user as it stands."""
+TABLES = (".csv", ".tsv", ".tab", ".txt", ".npz")  # the endings of what is a table, and no experiment
 
 
 def load_experiment(path: str | Path) -> Experiment:
     """The `Experiment` that a file defines: in Python an instance, or else a subclass; in TOML its settings.
 
+    Of a class and those derived from it the last is meant; `FILE:NAME` chooses one of several.
+
     ExperimentError: no such file, neither Python nor TOML, an error while it runs (their line, their traceback), no
-    experiment in it or more than one; in TOML a name that there is not, a value out of range, a table that cannot be
-    used.
+    experiment in it or more than one, an attribute that is not what it must be; in TOML a name that there is not, a
+    value out of range, a table that cannot be used.
     """
+    chosen = ""
+    if not Path(path).is_file() and str(path).rpartition(":")[2].isidentifier():
+        path, _, chosen = str(path).rpartition(":")
     path = Path(path)
     if not path.is_file():
         raise ExperimentError(f"{path}: no such file")
-    return _from_toml(path) if path.suffix.lower() == ".toml" else _from_python(path)
+    if path.suffix.lower() in TABLES:
+        raise ExperimentError(f"{path}: a table is given as --data {path}")
+    if path.suffix.lower() == ".toml":
+        if chosen:
+            raise ExperimentError(f"{path}: a TOML file is one experiment, there is nothing to choose by :{chosen}")
+        return _from_toml(path)
+    experiment = _chosen(path, _module(path), chosen)
+    check_attributes(experiment)
+    return experiment
 
 
 def experiment_on(
@@ -139,7 +151,7 @@ def _line_of(key: str, text: str) -> str:
 # --- Python
 
 
-def _from_python(path: Path) -> Experiment:
+def _module(path: Path) -> ModuleType:
     name = f"experiment_{path.stem}"  # a file called random.py must not replace the module of that name
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -152,44 +164,55 @@ def _from_python(path: Path) -> Experiment:
     except SyntaxError as error:
         line = f"\n    {error.text.strip()}" if error.text else ""
         raise ExperimentError(f"{error.filename}, line {error.lineno}: {error.msg}{line}") from None
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if interrupted(error):
+            raise
         raise ExperimentError(f"{path} failed while it was loaded\n{user_traceback(error)}") from None
     finally:
         sys.path.pop(0)
-    instances = [value for value in vars(module).values() if isinstance(value, Experiment)]
-    classes = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Experiment) and value.__module__ == module.__name__
-    ]
-    found = instances or classes
-    if len(found) != 1:
-        what = "no Experiment" if not found else f"{len(found)} experiments"
-        raise ExperimentError(
-            f"{path} defines {what}: it needs one, a subclass of tinygrad_nn.training.Experiment or an instance"
+    return module
+
+
+def _chosen(path: Path, module: ModuleType, name: str) -> Experiment:
+    """The experiment of a module: that of a name, or the only one that is meant."""
+    found = {key: value for key, value in vars(module).items() if _is_experiment(value)}
+    if name and name not in found:
+        raise ExperimentError(f"{path}: {unknown('experiment', name, found)}" if found else _how_many(path, ()))
+    if name:
+        return _made(found[name])
+    instances = {id(value): key for key, value in found.items() if isinstance(value, Experiment)}
+    classes = {
+        value: key for key, value in found.items() if isinstance(value, type) and value.__module__ == module.__name__
+    }
+    last = [key for cls, key in classes.items() if not any(cls in other.__mro__[1:] for other in classes)]
+    names = list(instances.values()) or last
+    if len(names) != 1:
+        raise ExperimentError(_how_many(path, names))
+    return _made(found[names[0]])
+
+
+def _is_experiment(value: object) -> bool:
+    derived = isinstance(value, type) and issubclass(value, Experiment) and value is not Experiment
+    return isinstance(value, Experiment) or derived
+
+
+def _how_many(path: Path, names: Sequence[str]) -> str:
+    if not names:
+        return (
+            f"{path} defines no Experiment: it needs one, a subclass of tinygrad_nn.training.Experiment or an instance"
         )
-    if instances:
-        return instances[0]
+    return f"{path} defines {len(names)} experiments, {', '.join(names)}: choose one, {path}:{names[0]}"
+
+
+def _made(found: Any) -> Experiment:
+    """An instance, of a class by calling it without arguments."""
+    if isinstance(found, Experiment):
+        return found
     try:
-        return classes[0]()
-    except Exception as error:
-        raise ExperimentError(f"{classes[0].__name__}() failed\n{user_traceback(error)}") from None
-
-
-def user_traceback(error: BaseException) -> str:
-    """The traceback of an error without the library's own frames; whole, if none of them is the user's."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if not _internal(f.filename)]
-    lines = traceback.format_list(own or frames) + traceback.format_exception_only(error)
-    return "".join(lines).rstrip()
-
-
-def by_user(error: BaseException) -> bool:
-    """Whether the user's code was running when the error was raised, and not only ours and Python's."""
-    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    return not all(_internal(f) or f.startswith((*INSTALLED, "<")) for f in files)
-
-
-def _internal(filename: str) -> bool:
-    inside = Path(filename)
-    return OWN in inside.parents or OWN.parent / "tui" in inside.parents or filename.startswith("<frozen")
+        return found()  # type: ignore[no-any-return]
+    except BaseException as error:
+        if interrupted(error):
+            raise
+        if error.__traceback__ is not None and error.__traceback__.tb_next is None:  # it was not entered
+            raise ExperimentError(f"{found.__name__}() must be possible without arguments: {error}") from None
+        raise ExperimentError(f"{found.__name__}() failed\n{user_traceback(error)}") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -54,6 +55,11 @@ class Knob:
             return f"{noun} {'above' if self.open_low else 'from'} {self.low:.12g}{'' if self.open_low else ' up'}"
         low = f"above {self.low:.12g}" if self.open_low else f"from {self.low:.12g}"
         return f"{noun} {low} {'to below' if self.open_high else 'to'} {self.high:.12g}"
+
+    @property
+    def brief(self) -> str:
+        """The beginning of `help`, as far as it stands alone."""
+        return re.split(r"[:;.] |, so that |[.]$", self.help, maxsplit=1)[0]
 
     def refuse(self, value: object) -> ValueError:
         return ValueError(f"{self.name} must be {self.allowed}; {value!r} is not")
@@ -459,6 +465,28 @@ class Hyperparameters:
 
 KNOBS: dict[str, Knob] = {
     f.name: Knob(name=f.name, default=f.default, **f.metadata) for f in dataclasses.fields(Hyperparameters)
+}
+
+# As the lists for people have them, what matters first at the top.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Step": (
+        *(
+            "lr",
+            "optimizer",
+            "batch_size",
+            "momentum",
+            "nesterov",
+            "lr_decay",
+            "schedule",
+            "plateau_patience",
+            "warmup",
+        ),
+        *("clip_norm", "clip_value"),
+    ),
+    "Network": ("hidden", "activation", "init", "normalization", "residual", "loss"),
+    "Regularise": ("dropout", "l2", "l1", "l1_mode", "weight_decay", "label_smoothing"),
+    "Data": ("scaling", "target_scaling", "class_weight", "validation", "noise", "seed"),
+    "Stop": ("epochs", "patience", "goal"),
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .border import check_attributes
 from .experiment import Experiment
 from .hyperparameters import KNOBS, Hyperparameters
 from .trainer import Trainer
@@ -54,6 +55,7 @@ def lr_range_test(
         raise ValueError(f"the learning rates must be 0 < low < high <= {KNOBS['lr'].high:g}, not {low} and {high}")
     if batches < 2 * START:
         raise ValueError(f"a range test needs at least {2 * START} batches, not {batches}")
+    check_attributes(experiment)
     hp = (hyperparameters or experiment.hyperparameters).replace(
         lr_decay=0.0, schedule="constant", warmup=0, patience=0, goal=0.0
     )

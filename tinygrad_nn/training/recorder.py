@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..diagnosis import EpochRecord, Finding
+from . import runs
 from .branches import Branch, Snapshot
 from .runlog import RunFileError, RunInfo, RunLog
 
@@ -25,16 +25,18 @@ class Recorder:
     """A session's listener: each epoch becomes a transaction of the run's file, in a thread of its own.
 
     What goes wrong with the file (no such folder, a full disk) ends the recording and not the training:
-    `error` says it once, in a line. Give it the path of a new file, or a `RunLog` to go on with.
+    `error` says it once, in a line. Give it the path of a new file, or a `RunLog` to go on with; otherwise it makes
+    one where runs are kept, when the session begins, and `path` is None until then.
     """
 
-    def __init__(self, file: str | Path | RunLog, source: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, file: str | Path | RunLog | None = None, source: Mapping[str, Any] | None = None) -> None:
         self.error = ""
-        self.path = file.path if isinstance(file, RunLog) else Path(file)
+        self.path = file.path if isinstance(file, RunLog) else Path(file) if file else None
         self._log = file if isinstance(file, RunLog) else None
         self._source = source or {}
         self._dropped: list[tuple[int, int]] = []
         self._diagnose_at = 0.0
+        self._closing, self._closed = threading.Lock(), False
         # Not a `Queue` of that size: where ctrl+c interrupts its put(), a later one may wake nobody, and close() hangs.
         self._work: queue.SimpleQueue[Callable[[RunLog], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="recording", daemon=True)
@@ -47,7 +49,8 @@ class Recorder:
             data = f"{session.train.name}: {session.train.n_samples} + {session.validation.n_samples} examples"
             info = RunInfo(session.experiment.name, self._source, session.metric_name, data, time.time())
             try:
-                self._log = RunLog.create(self.path, info)
+                self._log = runs.create(info) if self.path is None else RunLog.create(self.path, info)
+                self.path = self._log.path
             except RunFileError as error:
                 self.error = f"not recorded: {error}"
         frozen = _copied(branch)
@@ -66,10 +69,13 @@ class Recorder:
         self._dropped.append((branch.id, snapshot.step))
 
     def close(self, ended: bool = True) -> None:
-        """Write what waits, and close the file; `ended` says that the run was not cut off."""
-        if ended:
-            self._put(RunLog.end)
-        self._work.put(None)
+        """Write what waits, and close the file; `ended` says that the run was not cut off. Again it only waits."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                if ended:
+                    self._put(RunLog.end)
+                self._work.put(None)
         self._thread.join()
 
     # --- the thread
@@ -86,7 +92,7 @@ class Recorder:
                 continue
             try:
                 work(self._log)
-            except (sqlite3.Error, OSError) as error:
+            except Exception as error:  # whatever it is: a thread that ends without a word holds up the training
                 self.error = f"the recording has stopped, the training goes on: {self.path}: {error}"
         if self._log is not None:
             self._log.close()

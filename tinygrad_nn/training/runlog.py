@@ -13,7 +13,8 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -71,11 +72,16 @@ MIGRATIONS = (
         PRIMARY KEY (branch, step)
     );
     """,
+    "ALTER TABLE run ADD COLUMN writer_began TEXT;",
 )
 
 
 class RunFileError(Exception):
     """A file that is no run, or cannot be used as one; the message is for the user as it stands."""
+
+
+class RunExists(RunFileError):
+    """There is a file of that name already."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +95,19 @@ class RunInfo:
     started: float  # seconds since 1970
     ended: float | None = None  # None: still going, or cut off
     writer: int | None = None  # the process that writes or wrote it
+    writer_began: str | None = None  # when that process began, which tells it from a later one of the same number
+
+    def __post_init__(self) -> None:
+        for name in ("name", "metric", "data"):  # a file's name may hold what SQLite cannot
+            text = getattr(self, name).encode("utf-8", "backslashreplace").decode("utf-8")
+            object.__setattr__(self, name, text)
 
     @property
     def state(self) -> Literal["ended", "running", "cut off"]:
         """Whether it has ended, is being written at this moment on this machine, or was killed."""
         if self.ended is not None:
             return "ended"
-        return "running" if self.writer is not None and _alive(self.writer) else "cut off"
+        return "running" if self.writer is not None and _alive(self.writer, self.writer_began) else "cut off"
 
 
 class RunLog:
@@ -107,18 +119,27 @@ class RunLog:
 
     @classmethod
     def create(cls, path: str | Path, info: RunInfo) -> RunLog:
-        """A new file. `RunFileError` where there is one already, or where none can be."""
+        """A new file. `RunExists` where there is one already, `RunFileError` where none can be.
+
+        Of several processes that ask for one name at the same time, one gets it. Whoever looks sees an empty file or a
+        whole one.
+        """
         path = Path(path)
-        if path.exists() and path.stat().st_size:
-            raise RunFileError(f"{path} is there already: nothing was written over it")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFileError(f"{path}: no run can be recorded here ({error})") from None
+        made = False
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            made = True
             log = cls(path, _connected(path))
-            log._migrate(0)
-            with log._db:
-                values = (info.name, json.dumps(dict(info.source)), info.metric, info.data, info.started)
-                log._db.execute("INSERT INTO run VALUES (1, ?, ?, ?, ?, ?, NULL, ?)", (*values, os.getpid()))
+            log._fill(info)
+        except FileExistsError:
+            raise RunExists(f"{path} is there already: nothing was written over it") from None
         except (OSError, sqlite3.Error) as error:
+            if made:
+                path.unlink(missing_ok=True)
             raise RunFileError(f"{path}: no run can be recorded here ({error})") from None
         return log
 
@@ -130,8 +151,11 @@ class RunLog:
             raise RunFileError(f"{path}: no such file")
         try:
             with path.open("rb") as file:
-                if file.read(16) != b"SQLite format 3\0":
-                    raise RunFileError(f"{path} is no recorded run")
+                head = file.read(16)
+            if not head:
+                raise RunFileError(f"{path} is empty: its run begins just now, or was cut off before it began")
+            if head != b"SQLite format 3\0":
+                raise RunFileError(f"{path} is no recorded run")
             log = cls(path, _connected(path, read_only))
             application = log._db.execute("PRAGMA application_id").fetchone()[0]
             version = log._db.execute("PRAGMA user_version").fetchone()[0]
@@ -140,13 +164,15 @@ class RunLog:
             if version > len(MIGRATIONS):
                 raise RunFileError(f"{path} was recorded by a newer version of nn-debug (format {version})")
             if version < len(MIGRATIONS) and not read_only:
-                log._migrate(version)
+                with log._db:
+                    log._migrate(version)
             info = log.info()
             if not read_only:
                 if info.state == "running" and info.writer != os.getpid():
                     raise RunFileError(f"{path} is being recorded by process {info.writer}: end that run first")
+                _write_ahead(log._db)
                 with log._db:
-                    log._db.execute("UPDATE run SET ended = NULL, writer = ?", (os.getpid(),))
+                    log._write_writer()
         except (OSError, sqlite3.Error, TypeError, ValueError) as error:
             raise RunFileError(f"{path} is damaged, or no recorded run: {error}") from None
         return log
@@ -154,11 +180,31 @@ class RunLog:
     def close(self) -> None:
         self._db.close()
 
+    def _fill(self, info: RunInfo) -> None:
+        """Make an empty file a run's."""
+        try:
+            self._db.execute("PRAGMA synchronous = OFF")  # nothing can be lost yet
+            self._migrate(0)
+            with self._db:
+                self._db.execute(
+                    "INSERT INTO run (id, name, source, metric, data, started) VALUES (1, ?, ?, ?, ?, ?)",
+                    (info.name, json.dumps(dict(info.source)), info.metric, info.data, info.started),
+                )
+                self._write_writer()
+            _write_ahead(self._db)
+        except BaseException:
+            self._db.close()
+            raise
+
     def _migrate(self, version: int) -> None:
-        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            # In one transaction: half a migration is worse than none.
-            mark = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {number};"
-            self._db.executescript(f"BEGIN IMMEDIATE; {script} {mark} COMMIT;")
+        """Begin a transaction and bring the file from `version` to the newest: half a migration is worse than none."""
+        mark = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {len(MIGRATIONS)};"
+        self._db.executescript(f"BEGIN IMMEDIATE; {' '.join(MIGRATIONS[version:])} {mark}")
+
+    def _write_writer(self) -> None:
+        """Note that this process writes the file."""
+        process = os.getpid()
+        self._db.execute("UPDATE run SET ended = NULL, writer = ?, writer_began = ?", (process, _began(process)))
 
     # --- writing
 
@@ -233,12 +279,17 @@ class RunLog:
     # --- reading
 
     def info(self) -> RunInfo:
-        columns = ", ".join(f.name for f in fields(RunInfo))
-        name, source, *rest = self._db.execute(f"SELECT {columns} FROM run").fetchone()
-        return RunInfo(name, json.loads(source), *rest)
+        there = {row[1] for row in self._db.execute("PRAGMA table_info(run)")}  # an older file lacks some
+        names = [f.name for f in fields(RunInfo) if f.name in there]
+        values = dict(zip(names, self._db.execute(f"SELECT {', '.join(names)} FROM run").fetchone(), strict=True))
+        return RunInfo(**{**values, "source": json.loads(values["source"])})
 
     def branches(self, snapshots: bool = False) -> list[Branch]:
         """All branches with their histories and changes, and with `snapshots` those too, the root first."""
+        with self._one_moment():
+            return self._all_branches(snapshots)
+
+    def _all_branches(self, snapshots: bool) -> list[Branch]:
         found: dict[int, Branch] = {}
         rows = self._db.execute("SELECT * FROM branch ORDER BY id").fetchall()
         for number, name, parent, step, epoch, edge, hyperparameters, inherited in rows:
@@ -262,6 +313,35 @@ class RunLog:
             raise RunFileError(f"{self.path} holds no branch: the run was cut off before its first step")
         return list(found.values())
 
+    def version(self) -> int:
+        """A number that is another one once another process has written something."""
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    def grow(self, branches: list[Branch]) -> None:
+        """Add to `branches`, as they were read before, what has been written since."""
+        with self._one_moment():
+            if self._db.execute("SELECT count(*) FROM branch").fetchone()[0] != len(branches):
+                branches[:] = self._all_branches(snapshots=False)
+                return
+            for branch in branches:
+                new = self.epochs(branch.id, since=branch.history[-1].epoch if branch.history else -1)
+                if new:
+                    branch.history += new
+                    branch.frontier = max(branch.frontier, new[-1].step)
+                branch.changes[:] = self._changes(branch.id)
+
+    @contextmanager
+    def _one_moment(self) -> Iterator[None]:
+        """All that is read within is as it was at one moment, though others write meanwhile."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.rollback()
+
     def newest(self) -> int:
         """The branch that the newest epoch belongs to."""
         row = self._db.execute("SELECT branch FROM epoch ORDER BY written DESC, branch DESC LIMIT 1").fetchone()
@@ -269,6 +349,10 @@ class RunLog:
 
     def outcome(self) -> dict[str, Any]:
         """How the branch that was written last did, without reading its layers."""
+        with self._one_moment():
+            return self._outcome()
+
+    def _outcome(self) -> dict[str, Any]:
         branch = self.newest()
         lineage, start = [], self._db.execute("SELECT hyperparameters FROM branch WHERE id = ?", (branch,)).fetchone()
         at: int | None = branch
@@ -278,7 +362,8 @@ class RunLog:
                 "SELECT epoch, val_loss, val_metric, seconds FROM epoch WHERE branch = ? AND epoch < ?", (at, limit)
             )
             lineage += [tuple(map(_number, row)) for row in rows]
-            at, limit = self._db.execute("SELECT parent, inherited FROM branch WHERE id = ?", (at,)).fetchone()
+            above = self._db.execute("SELECT parent, inherited FROM branch WHERE id = ?", (at,)).fetchone()
+            at, limit = above or (None, 0)  # a run that begins just now has none
         trained = [row for row in lineage if row[0]] or lineage
         best = min(trained, key=lambda row: (math.isnan(row[1]), row[1]), default=(0, math.nan, math.nan, 0.0))
         values = json.loads(start[0]) if start else {}
@@ -294,6 +379,10 @@ class RunLog:
 
     def epochs(self, branch: int, since: int = -1) -> list[EpochRecord]:
         """The epochs that a branch has of its own, after number `since`."""
+        with self._one_moment():
+            return self._epochs(branch, since)
+
+    def _epochs(self, branch: int, since: int) -> list[EpochRecord]:
         where = "WHERE branch = ? AND epoch > ? ORDER BY epoch"
         layers: dict[int, list[LayerRecord]] = {}
         columns = ", ".join(f'"{name}"' for name in LAYER)
@@ -323,7 +412,20 @@ class RunLog:
         return [Snapshot.unpack(packed) for (packed,) in rows]
 
 
-def _alive(process: int) -> bool:
+def _began(process: int) -> str | None:
+    """When a process began, told by the machine's own start; "" for one that has ended, None where nothing tells."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        state, *numbers = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return "" if state in "XZ" else f"{boot} {numbers[18]}"
+
+
+def _alive(process: int, began: str | None) -> bool:
+    now = _began(process) if began else None
+    if now is not None:
+        return now == began
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -339,10 +441,13 @@ def _connected(path: Path, read_only: bool = False) -> sqlite3.Connection:
         uri += "&immutable=1"  # in a folder where SQLite cannot put its index of the write-ahead log, and needs none
     connection = sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=False)
     connection.execute("PRAGMA foreign_keys = ON")
-    if not read_only:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Let others read while this one writes."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _insert(table: str, columns: int, how: str = "") -> str:

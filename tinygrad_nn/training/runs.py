@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from .runlog import RunFileError, RunInfo, RunLog
+from .runlog import RunExists, RunFileError, RunInfo, RunLog
 from .session import Session
 from .source import Source
 
@@ -28,12 +30,18 @@ def directory() -> Path:
     return Path(platformdirs.user_data_dir("nn-debug", appauthor=False)) / "runs"
 
 
-def new_path(name: str, folder: Path | None = None) -> Path:
-    """A file that is not there yet, named by the day, the time and the experiment."""
-    plain = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:40] or "run"
-    stem = time.strftime("%Y-%m-%d-%H%M%S-") + plain
+def create(info: RunInfo, folder: Path | None = None) -> RunLog:
+    """A new file where runs are kept, named by the day, the time and the experiment; no two runs get the same.
+
+    `RunFileError` where none can be made.
+    """
+    plain = re.sub(r"[^\w.-]+", "-", info.name).strip("-.")[:40] or "run"
+    stem = time.strftime("%Y-%m-%d-%H%M%S-", time.localtime(info.started)) + plain
     folder = folder or directory()
-    return next(p for n in range(1, 10**6) if not (p := folder / f"{stem}{f'-{n}' * (n > 1)}{SUFFIX}").exists())
+    for n in count(1):  # another run may take a name between a look and the making: that is one step
+        with suppress(RunExists):
+            return RunLog.create(folder / f"{stem}{f'-{n}' * (n > 1)}{SUFFIX}", info)
+    raise AssertionError("unreachable")
 
 
 @dataclass(frozen=True)
@@ -53,17 +61,28 @@ class Summary:
 def summary(path: Path) -> Summary:
     """What the file at `path` holds, without its layers and snapshots. `RunFileError` where it is no run."""
     with closing(RunLog.open(path, read_only=True)) as log:
-        return Summary(path, log.info(), **log.outcome())
+        try:
+            return Summary(path, log.info(), **log.outcome())
+        except (sqlite3.Error, LookupError, TypeError, ValueError) as error:
+            raise RunFileError(f"{path} is damaged: {error}") from None
 
 
 def summaries(folder: Path) -> Iterator[Summary | RunFileError]:
     """Those of a folder, the newest first; an error in the place of a file that is no run, or damaged."""
-    files = sorted(folder.glob(f"*{SUFFIX}"), key=lambda p: p.stat().st_mtime, reverse=True) if folder.is_dir() else []
-    for path in files:
+    for path in sorted(folder.glob(f"*{SUFFIX}"), key=_written, reverse=True) if folder.is_dir() else []:
         try:
             yield summary(path)
         except RunFileError as error:
             yield error
+
+
+def _written(path: Path) -> float:
+    """When a run's file was written last: what is new lies beside it for a while."""
+    times = [0.0]
+    for part in ("", "-wal"):
+        with suppress(OSError):
+            times.append(Path(f"{path}{part}").stat().st_mtime)
+    return max(times)
 
 
 def remove(path: Path) -> None:

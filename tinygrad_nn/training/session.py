@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from ..anomaly import AnomalyError, detect_anomaly
-from ..diagnosis import Change, EpochRecord, Finding, StepRecord, diagnose
+from ..diagnosis import Change, EpochRecord, Finding, StepRecord, diagnose, guard
 from .branches import Branch, Snapshot, thin
 from .conditions import Condition, Moment
 from .experiment import Experiment
@@ -60,7 +60,7 @@ class Session(Trainer):
         self.stop: Stop | None = None  # why the last step was followed by none
         self.fault: Finding | None = None  # what went wrong in the step that comes next
         self.repeatable = True  # whether all that was run twice gave the same numbers both times
-        self._found: tuple[EpochRecord | None, tuple[Finding, ...]] = None, ()  # the findings at that epoch's end
+        self._found: tuple[object, tuple[Finding, ...]] = None, ()  # the findings at an epoch's end, with what is set
         self._branches: list[Branch] = []
         self._held = 0  # bytes of snapshots
         self._pausing = False
@@ -116,10 +116,10 @@ class Session(Trainer):
         """What the rules say of the run so far."""
         if self.fault is not None:
             return (self.fault,)
-        newest, found = self._found
-        if newest is not self.history[-1]:
-            found = diagnose(self.history)
-            self._found = self.history[-1], found
+        key, found = self._found
+        if key != (self.history[-1], self.hyperparameters):
+            found = diagnose(self.history, facts=self.facts)
+            self._found = (self.history[-1], self.hyperparameters), found
         return found
 
     # --- forwards
@@ -378,13 +378,23 @@ class Session(Trainer):
     def _investigate(self) -> None:
         """The loss is no finite number: find out which operation made it so, and stop before that step."""
         bad = self.steps
-        finding = next((f for f in diagnose(self.history) if f.rule == "not_finite"), None)
-        text = self._anomaly(bad)
+        finding = next((f for f in diagnose(self.history, facts=self.facts) if f.rule == "not_finite"), None)
+        error = self._anomaly(bad)
+        text = (
+            f"{error}"
+            if error
+            else f"no operation made it from finite numbers: the update of step {bad - 1} did, by its size"
+        )
         self._go(bad - 1)
-        self.fault = finding and replace(finding, explanation=f"{finding.explanation}\n{text}")
+        if finding is not None:
+            guarded = error and guard(error.operation, error.ranges)
+            remedies = (guarded,) if guarded else finding.remedies
+            if bad == 1:  # no step has been made that a learning rate had a part in
+                remedies = tuple(r for r in remedies if "lr" not in r.changes)
+            self.fault = replace(finding, explanation=f"{finding.explanation}\n{text}", remedies=remedies)
         self.stop = Stop("fault", f"the loss of step {bad} is no finite number\n{text}")
 
-    def _anomaly(self, bad: int) -> str:
+    def _anomaly(self, bad: int) -> AnomalyError | None:
         """What `detect_anomaly` says of the step that went bad, or of the one before, which may have caused it."""
         self._go(max(bad - 2, 0))
         try:
@@ -392,8 +402,8 @@ class Session(Trainer):
                 while self.steps < bad:
                     self._advance()
         except AnomalyError as error:
-            return str(error)
-        return f"no operation made it from finite numbers: the update of step {bad - 1} did, by its size"
+            return error
+        return None
 
 
 def _alike(a: EpochRecord, b: EpochRecord) -> bool:

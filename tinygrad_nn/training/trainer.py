@@ -20,16 +20,21 @@ import numpy as np
 from .. import nn, optim
 from ..autodiff import no_grad
 from ..data import Batches, Dataset, MinMaxScaler, StandardScaler, train_validation_split
-from ..diagnosis import EpochRecord, LayerRecord, Probe, StepRecord
+from ..diagnosis import EpochRecord, Facts, LayerRecord, Probe, StepRecord
 from ..generator import using
 from ..nn.penalties import l1_penalty, l2_penalty, soft_threshold_, weights
 from ..node import Array, note_write
 from ..tensor import Tensor
+from .border import Border
 from .experiment import Experiment
-from .hyperparameters import Hyperparameters, named
+from .hyperparameters import KNOBS, Hyperparameters, named
 from .schedule import learning_rate
 
 EVALUATION_CHUNK = 1024
+HEARD = set(KNOBS) - {  # what is obeyed here, whatever the experiment's own methods read
+    *("hidden", "activation", "init", "normalization", "residual", "dropout", "loss", "label_smoothing"),
+    *("class_weight", "optimizer", "momentum", "nesterov", "weight_decay", "noise"),
+}
 FIRST_LOOK = 256  # examples on which the network is measured before its first step
 
 P = ParamSpec("P")
@@ -82,6 +87,7 @@ class Trainer:
     """
 
     def __init__(self, experiment: Experiment, hyperparameters: Hyperparameters) -> None:
+        self.border = Border(experiment)
         self.experiment = experiment
         self.build(hyperparameters)
 
@@ -90,11 +96,11 @@ class Trainer:
         self.hyperparameters = hp
         self.streams = Streams.from_seed(hp.seed)
         with using(self.streams.data):
-            dataset = self.experiment.data(hp, self.streams.data)
+            dataset = self.border.data(hp, self.streams.data)
         self.train, self.validation, self.target_scaler = _prepared(dataset, hp, self.streams.split)
         self.task = dataset.task
         with using(self.streams.init):
-            self.model = self.experiment.model(hp, self.train, self.streams.init)
+            self.model = self.border.model(hp, self.train, self.streams.init)
         self._prepare(hp)
 
     @drawing
@@ -103,13 +109,13 @@ class Trainer:
         for module in self.model.modules():
             if isinstance(module, nn.Dropout):
                 module.rng = self.streams.dropout
-        self.loss = self.experiment.loss(hp, self.train)
+        self.loss = self.border.loss(hp, self.train)
         self.parameters = list(self.model.parameters())
         self._weights = weights(self.model)  # what penalties are about
         self._set_optimizer(hp)
-        targets = self.experiment.targets(hp, self.train)
+        targets = self.border.targets(hp, self.train)
         self.batches = Batches((self.train.x, targets), hp.batch_size, self.streams.shuffle)
-        self._validation_targets = self.experiment.targets(hp, self.validation)
+        self._validation_targets = self.border.targets(hp, self.validation)
         self.probe = Probe(self.model)
         self.history: list[EpochRecord] = []
         self._lr: tuple[Hyperparameters | None, EpochRecord | None, float] = (None, None, math.nan)
@@ -153,6 +159,11 @@ class Trainer:
             self._lr = hp, last, learning_rate(hp, self.history)
         return self._lr[2]
 
+    @property
+    def facts(self) -> Facts:
+        """What rules may know of the run besides its records."""
+        return Facts(vars(self.hyperparameters), frozenset(self.border.reads | HEARD))
+
     @drawing
     def sample_loss(self) -> Tensor:
         """The loss of the first examples of the training part, a batch of them, with the graph that leads to it.
@@ -160,7 +171,7 @@ class Trainer:
         Penalties are in it. Nothing is learnt, but it is a training pass: dropout draws, and batch statistics move.
         """
         x, target = (array[: self.hyperparameters.batch_size] for array in self.batches.arrays)
-        return self._penalised(self.loss(self.model(Tensor(x)), target))
+        return self._penalised(self._loss(self.border.output(self.model, x), target))
 
     # --- a step
 
@@ -178,8 +189,8 @@ class Trainer:
         lr = self.lr
         began = perf_counter()
         with self.probe.observing() if observe else nullcontext():
-            output = self.model(Tensor(x))
-            loss = self.loss(output, target)
+            output = self.border.output(self.model, x)
+            loss = self._loss(output, target)
         self._set_lr(lr)
         self.optimizer.zero_grad()
         self._penalised(loss).backward()
@@ -196,7 +207,7 @@ class Trainer:
         self.steps += 1
         value = loss.item()
         sums.loss += value * len(x)
-        sums.score += self.experiment.score(self.task, output.data, target)
+        sums.score += self.border.score(self.task, output.data, target)
         sums.examples += len(x)
         sums.squares = [a + b for a, b in zip(sums.squares, squares, strict=True)]
         closes_epoch = closes_epoch or not math.isfinite(value)
@@ -234,21 +245,24 @@ class Trainer:
         with self.evaluating(), no_grad():
             for start in range(0, len(x), EVALUATION_CHUNK):
                 part, target = x[start : start + EVALUATION_CHUNK], targets[start : start + EVALUATION_CHUNK]
-                output = self.model(Tensor(part))
-                loss_sum += self.loss(output, target).item() * len(part)
-                score_sum += self.experiment.score(self.task, output.data, target)
+                output = self.border.output(self.model, part)
+                loss_sum += self._loss(output, target).item() * len(part)
+                score_sum += self.border.score(self.task, output.data, target)
         return loss_sum / len(x), self._metric(score_sum, len(x), targets)
 
     # --- the parts of a step
 
     def _set_optimizer(self, hp: Hyperparameters) -> None:
-        self.optimizer = self.experiment.optimizer(hp, self.parameters)
+        self.optimizer = self.border.optimizer(hp, self.parameters)
         # A recipe may give groups learning rates of their own: they keep their ratio to hp.lr.
         self._lr_ratios = [group["lr"] / hp.lr for group in self.optimizer.param_groups]
 
     def _set_lr(self, lr: float) -> None:
         for group, ratio in zip(self.optimizer.param_groups, self._lr_ratios, strict=True):
             group["lr"] = lr * ratio
+
+    def _loss(self, output: Tensor, target: Array) -> Tensor:
+        return self.border.value(self.loss, output, target)
 
     def _penalised(self, loss: Tensor) -> Tensor:
         hp = self.hyperparameters
@@ -318,7 +332,8 @@ class Trainer:
         x, targets = self.batches.arrays
         with self.evaluating():
             with self.probe.observing():
-                loss = self.loss(self.model(Tensor(x[:FIRST_LOOK])), targets[:FIRST_LOOK])
+                loss = self._loss(self.border.output(self.model, x[:FIRST_LOOK]), targets[:FIRST_LOOK])
+            self.border.check_reach(loss, self.model, self.optimizer)
             self._penalised(loss).backward()
             layers = self.probe.measure(self.probe.gradient_squares())
             self.optimizer.zero_grad()

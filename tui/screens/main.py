@@ -80,6 +80,11 @@ class MainScreen(Screen[None]):
         self.hyperparameters = HyperparameterPane(id="hyperparameters")
         self.timeline = Timeline(id="timeline")
         self.too_small = Static(id="too-small")
+        # Not when they are mounted: the first snapshot, which names the layer, may be there before.
+        self.layers_table.border_title = "1 Layers"
+        self.flow.border_title = "2 Gradient flow  log10 RMS, layer × epoch"
+        self.histograms.border_title = "3 Histograms"
+        self.loss.border_title = "4 Loss"
 
     def compose(self) -> ComposeResult:
         # Not when it is mounted: the first snapshot may have been drawn by then, and titles say what they show.
@@ -166,7 +171,8 @@ class MainScreen(Screen[None]):
         failed_now = snapshot.state == "failed" and (self.snapshot is None or self.snapshot.state != "failed")
         self.snapshot = snapshot
         self.status_line.show(snapshot)
-        self.hyperparameters.show(snapshot.hyperparameters)
+        if snapshot.state != "starting":  # what is being loaded has its own
+            self.hyperparameters.show(snapshot.hyperparameters)
         self.findings.show(snapshot)
         self.timeline.show(snapshot)
         if failed_now:  # the traceback is there, which nothing may hide

@@ -53,6 +53,8 @@ class FindingsPane(VerticalScroll, can_focus=True, inherit_bindings=False):
                 snapshot.error,
                 "\n\nMend it and start again; r tries the same once more.",
             )
+        if snapshot.state == "starting" and not snapshot.known:
+            return Text("loading the experiment and its data", palette[MUTED])
         if not snapshot.findings:
             return Text("nothing wrong so far", palette[MUTED])
         return Text("\n\n").join(self._finding(f, palette) for f in snapshot.findings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.drawing import FAULT, MUTED, NONE, Canvas, format_number
+from tui.drawing import FAULT, MUTED, NONE, WARNING, Canvas, format_number
 from tui.protocol import Snapshot
 
 from .charts import Chart
@@ -13,6 +13,7 @@ STATES = {
     "paused": ("▮▮ paused", NONE),
     "finished": ("✔ finished", NONE),
     "failed": ("✖ failed", FAULT),
+    "cut off": ("▲ cut off", WARNING),
 }
 
 
@@ -31,9 +32,11 @@ class StatusLine(Chart):
             return
         width = canvas.region.width
         sign, colour = STATES[s.state]
+        if s.trained_by is not None and s.state == "paused":
+            sign = "▮▮ view paused"
         canvas.text(width - len(sign) - 1, 0, sign, colour, bold=True)
         past = len(s.history) < len(s.known)
-        parts = [f"epoch {s.epoch}/{s.hyperparameters.epochs}"]
+        parts = [f"epoch {s.epoch}/{s.hyperparameters.epochs}"] if s.known or s.state != "starting" else ["loading"]
         if past:
             parts = [f"◀ epoch {s.epoch} of {len(s.known) - 1} seen"]
         if s.state != "running" and s.batch:
@@ -42,8 +45,12 @@ class StatusLine(Chart):
             parts.append(f"{s.metric_name} {format_number(s.history[-1].val_metric)}")
         if s.state == "running":
             parts.append(f"{format_number(round(s.steps_per_second))} steps/s")
+        if s.trained_by is not None:
+            parts.append(f"trained by process {s.trained_by}")
+        elif s.state == "running":
             parts.append("full speed" if s.pace is None else f"at most {s.pace:g} epochs/s")
-        parts.append(f"step {format_number(s.steps)}")
+        if s.known or s.state != "starting":
+            parts.append(f"step {format_number(s.steps)}")
         if past and not s.batch:
             parts.append(f"train loss {format_number(s.history[-1].train_loss)}")
         elif s.steps:
