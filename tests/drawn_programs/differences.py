@@ -109,6 +109,12 @@ def softmax_of_none(run: Run, line: Line, message: str) -> Any:
     return line.name in ("softmax", "log_softmax") and re.search(r"is float32, not (bool|u?int)", message)
 
 
+@meant("a tensor without axes takes axis 0 and -1, also where PyTorch's does not")
+def axis_of_a_number(run: Run, line: Line, message: str) -> Any:
+    missing = "has no dimensions" in message or "in range of [-1, 0]" in message
+    return missing and line.name in ("take_along_dim", "repeat_interleave")
+
+
 # --- gradients
 
 

@@ -40,8 +40,6 @@ def take_along_dim(input: Tensor, indices: Tensor | Array, dim: int | None = Non
     place = counted(dim, input.shape)
     if places.ndim != input.ndim:
         raise ValueError(f"indices of shape {places.shape} have not as many axes as shape {input.shape}")
-    if not input.ndim:
-        raise IndexError("take_along_dim is along an axis, and a tensor of shape () has none")
     lengths = input.shape[place], places.shape[place]
     places = np.where(places < 0, places + lengths[0], places)  # counted from the end, which gather does not take
     common = common_shape(*((*s[:place], 1, *s[place + 1 :]) for s in (input.shape, places.shape)))

@@ -81,9 +81,9 @@ def tile(input: Tensor, *counts: Any, dims: Sequence[int] | None = None) -> Tens
 
 def repeat_interleave(input: Tensor, repeats: int | Tensor, dim: int | None = None) -> Tensor:
     """Each element again and again, a number of times or each its own number (`np.repeat`)."""
-    if dim is None:
-        input, dim = input.reshape(-1), 0
-    place = _there(input, dim, "repeat_interleave")
+    place = 0 if dim is None else counted(dim, input.shape)
+    if dim is None or not input.ndim:
+        input = input.reshape(-1)
     index = np.repeat(np.arange(input.shape[place]), as_array(repeats))
     return input[(slice(None),) * place + (index,)]
 
