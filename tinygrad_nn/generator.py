@@ -35,7 +35,9 @@ def default_generator() -> Generator:
 
 def rng_or_default(rng: Rng) -> Generator:
     """`rng`, or the default generator where it is None."""
-    return default_generator() if rng is None else np.random.default_rng(rng)
+    if rng is None:
+        return default_generator()
+    return rng if hasattr(rng, "integers") else np.random.default_rng(rng)
 
 
 def manual_seed(seed: int) -> Generator:

@@ -457,6 +457,7 @@ def test_modules_on_one_device_and_in_other_dtypes():
 def test_a_cast_model_learns_with_an_optimizer_that_is_made_afterwards():
     model = nn.Linear(2, 1)
     optim.SGD(model.parameters(), lr=0.1).zero_grad()  # lends memory of the old dtype
+    before = optim.SGD(model.parameters(), lr=0.1)
     model.double()
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     loss = model(tn.ones(1, 2, dtype=np.float64)).sum()
@@ -464,6 +465,8 @@ def test_a_cast_model_learns_with_an_optimizer_that_is_made_afterwards():
     assert model.weight.grad.dtype == np.float64
     optimizer.step()
     assert model.weight.dtype == np.float64
+    with pytest.raises(ValueError, match="of float32 has become one of float64: make the optimizer after the cast"):
+        before.step()
 
 
 def test_zeroed_gradients_stay_and_are_the_same_memory():

@@ -11,7 +11,17 @@ from typing import Literal
 
 from ..tensor import Tensor, as_array
 from . import functional as F
-from .functional.losses import IGNORED, Reduction, Target, check_delta, check_reduction, matching, reduced, share
+from .functional.losses import (
+    IGNORED,
+    Reduction,
+    Target,
+    bce_with_logits,
+    check_delta,
+    check_reduction,
+    matching,
+    reduced,
+    share,
+)
 from .module import Module
 
 
@@ -193,9 +203,7 @@ class BCEWithLogitsLoss(_Weighted):
         self.label_smoothing = share("label_smoothing", label_smoothing)
 
     def forward(self, input: Tensor, target: Target) -> Tensor:
-        return F.losses.bce_with_logits(
-            input, target, self.weight, self.reduction, self.pos_weight, self.label_smoothing
-        )
+        return bce_with_logits(input, target, self.weight, self.reduction, self.pos_weight, self.label_smoothing)
 
 
 class BCELoss(_Weighted):

@@ -90,6 +90,10 @@ class _Bucket:
                 continue
             if p.data.shape != view.shape:
                 raise ValueError(f"a parameter of shape {view.shape} has been replaced by one of {p.data.shape}")
+            if p.data.dtype.kind == "f" and p.data.dtype.newbyteorder("=") != view.dtype:
+                raise ValueError(
+                    f"a parameter of {view.dtype} has become one of {p.data.dtype}: make the optimizer after the cast"
+                )
             view[...] = p.data
             base = id(p.data.base)
             if p.data.flags.writeable and p.data.dtype == view.dtype and _seen(p, together[base]):
