@@ -48,7 +48,7 @@ def backward(
     seed = _seed(output, gradient, create_graph)
     for leaf, g in _walk({output.node: seed}, None, retain_graph or create_graph, create_graph).items():
         variable = leaf.variable()  # type: ignore[union-attr]
-        if variable is None:
+        if variable is None or variable.node is None:  # it went away, or has stopped asking
             continue
         before = variable._grad
         if before is None:

@@ -1,6 +1,7 @@
 """Making tensors: from arrays, constants, ranges, and random ones.
 
 What is random comes from `rng`, a `numpy.random.Generator`, or else from the default one that `manual_seed` seeds.
+`device` is "cpu", or left out: RuntimeError for another one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .generator import Rng, rng_or_default
 from .node import Array
-from .tensor import DEFAULT_DTYPE, Tensor, as_array, varargs
+from .ops.axes import common_shape
+from .tensor import DEFAULT_DTYPE, Tensor, as_array, check_device, varargs
 
 Length: TypeAlias = int | Sequence[int]  # of each axis, or of all
 
@@ -21,11 +23,12 @@ Length: TypeAlias = int | Sequence[int]  # of each axis, or of all
 # --- from what is there
 
 
-def as_tensor(data: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Tensor:
+def as_tensor(data: ArrayLike | Tensor, dtype: DTypeLike | None = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without a copy where that can be: a tensor of that dtype is returned as it is.
 
     An array's memory is shared, and a tensor in another dtype stays in its graph (`tensor()` copies, and starts anew).
     """
+    check_device(device)
     if isinstance(data, Tensor):
         return data if dtype is None or data.dtype == np.dtype(dtype) else data.astype(dtype)
     return Tensor(data, dtype=dtype)
@@ -41,54 +44,106 @@ def from_numpy(array: Array) -> Tensor:
 # --- constants and ranges
 
 
-def zeros(*shape: Length, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *shape: Length,
+    dtype: DTypeLike = DEFAULT_DTYPE,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
     """Zeros, as `zeros(2, 3)` or `zeros((2, 3))`; so with the others that take a shape."""
-    return Tensor(np.zeros(varargs(shape), dtype), requires_grad)
+    return _made(np.zeros(varargs(shape), dtype), requires_grad, device)
 
 
-def zeros_like(x: Tensor | Array, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(
+    x: Tensor | Array,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    *,
+    device: Any = None,
+) -> Tensor:
     """Zeros in the shape of `x`, and in its dtype unless another is given."""
-    return Tensor(np.zeros_like(as_array(x), dtype), requires_grad)
+    return _made(np.zeros_like(as_array(x), dtype), requires_grad, device)
 
 
-def ones(*shape: Length, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
-    return Tensor(np.ones(varargs(shape), dtype), requires_grad)
+def ones(
+    *shape: Length,
+    dtype: DTypeLike = DEFAULT_DTYPE,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
+    return _made(np.ones(varargs(shape), dtype), requires_grad, device)
 
 
-def ones_like(x: Tensor | Array, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def ones_like(
+    x: Tensor | Array,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    *,
+    device: Any = None,
+) -> Tensor:
     """Ones in the shape of `x`, and in its dtype unless another is given."""
-    return Tensor(np.ones_like(as_array(x), dtype), requires_grad)
+    return _made(np.ones_like(as_array(x), dtype), requires_grad, device)
 
 
-def empty(*shape: Length, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
+def empty(
+    *shape: Length,
+    dtype: DTypeLike = DEFAULT_DTYPE,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
     """Memory as it is found: any values, to be filled."""
-    return Tensor(np.empty(varargs(shape), dtype), requires_grad)
+    return _made(np.empty(varargs(shape), dtype), requires_grad, device)
 
 
-def empty_like(x: Tensor | Array, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def empty_like(
+    x: Tensor | Array,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    *,
+    device: Any = None,
+) -> Tensor:
     """Any values, to be filled, in the shape of `x`, and in its dtype unless another is given."""
-    return Tensor(np.empty_like(as_array(x), dtype), requires_grad)
+    return _made(np.empty_like(as_array(x), dtype), requires_grad, device)
 
 
 def full(
-    shape: Length, fill_value: float | Tensor, dtype: DTypeLike | None = None, requires_grad: bool = False
+    shape: Length,
+    fill_value: float | Tensor,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    *,
+    device: Any = None,
 ) -> Tensor:
     """`fill_value` everywhere: an integer makes integers and a boolean booleans, unless a dtype is given."""
     value = fill_value.item() if isinstance(fill_value, Tensor | np.generic) else fill_value
-    return Tensor(np.full(varargs((shape,)), value, as_array(value).dtype if dtype is None else dtype), requires_grad)
+    return _made(
+        np.full(varargs((shape,)), value, as_array(value).dtype if dtype is None else dtype), requires_grad, device
+    )
 
 
 def full_like(
-    x: Tensor | Array, fill_value: float | Tensor, dtype: DTypeLike | None = None, requires_grad: bool = False
+    x: Tensor | Array,
+    fill_value: float | Tensor,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    *,
+    device: Any = None,
 ) -> Tensor:
     """`fill_value` everywhere, in the shape of `x`, and in its dtype unless another is given."""
     like = as_array(x)
-    return full(like.shape, fill_value, like.dtype if dtype is None else dtype, requires_grad)
+    return full(like.shape, fill_value, like.dtype if dtype is None else dtype, requires_grad, device=device)
 
 
-def eye(n: int, m: int | None = None, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    dtype: DTypeLike = DEFAULT_DTYPE,
+    requires_grad: bool = False,
+    *,
+    device: Any = None,
+) -> Tensor:
     """Ones on the diagonal of an n × m matrix (m = n unless given), zeros elsewhere."""
-    return Tensor(np.eye(n, m, dtype=dtype), requires_grad)
+    return _made(np.eye(n, m, dtype=dtype), requires_grad, device)
 
 
 def arange(
@@ -99,53 +154,89 @@ def arange(
     requires_grad: bool = False,
     *,
     end: float | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Numbers from `start` (or 0) to below `stop`, PyTorch's `end`; integers for integers, else float32."""
     if end is not None:
         stop = end
     values = np.arange(start, stop, step) if stop is not None else np.arange(0, start, step)
     default = values.dtype if values.dtype.kind == "i" else DEFAULT_DTYPE
-    return Tensor(values.astype(default if dtype is None else dtype), requires_grad)
+    return _made(values.astype(default if dtype is None else dtype), requires_grad, device)
 
 
 def linspace(
-    start: float, end: float, steps: int, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False
+    start: float,
+    end: float,
+    steps: int,
+    dtype: DTypeLike = DEFAULT_DTYPE,
+    requires_grad: bool = False,
+    *,
+    device: Any = None,
 ) -> Tensor:
     """`steps` numbers from `start` to `end`, both of them included, at equal distances."""
-    return Tensor(np.linspace(start, end, steps).astype(dtype), requires_grad)
+    return _made(np.linspace(start, end, steps).astype(dtype), requires_grad, device)
 
 
 # --- random ones
 
 
-def rand(*shape: Length, rng: Rng = None, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
+def rand(
+    *shape: Length,
+    rng: Rng = None,
+    dtype: DTypeLike = DEFAULT_DTYPE,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
     """Uniform on [0, 1)."""
-    return Tensor(_uniform(varargs(shape), rng, dtype), requires_grad)
+    return _made(_uniform(varargs(shape), rng, dtype), requires_grad, device)
 
 
 def rand_like(
-    x: Tensor | Array, *, rng: Rng = None, dtype: DTypeLike | None = None, requires_grad: bool = False
+    x: Tensor | Array,
+    *,
+    rng: Rng = None,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Uniform on [0, 1), in the shape of `x`, and in its dtype unless another is given."""
     like = as_array(x)
-    return Tensor(_uniform(like.shape, rng, like.dtype if dtype is None else dtype), requires_grad)
+    return _made(_uniform(like.shape, rng, like.dtype if dtype is None else dtype), requires_grad, device)
 
 
-def randn(*shape: Length, rng: Rng = None, dtype: DTypeLike = DEFAULT_DTYPE, requires_grad: bool = False) -> Tensor:
+def randn(
+    *shape: Length,
+    rng: Rng = None,
+    dtype: DTypeLike = DEFAULT_DTYPE,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
     """Standard normal."""
-    return Tensor(_normal(varargs(shape), rng, dtype), requires_grad)
+    return _made(_normal(varargs(shape), rng, dtype), requires_grad, device)
 
 
 def randn_like(
-    x: Tensor | Array, *, rng: Rng = None, dtype: DTypeLike | None = None, requires_grad: bool = False
+    x: Tensor | Array,
+    *,
+    rng: Rng = None,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Standard normal, in the shape of `x`, and in its dtype unless another is given."""
     like = as_array(x)
-    return Tensor(_normal(like.shape, rng, like.dtype if dtype is None else dtype), requires_grad)
+    return _made(_normal(like.shape, rng, like.dtype if dtype is None else dtype), requires_grad, device)
 
 
 def normal(
-    mean: float | Tensor, std: float | Tensor = 1.0, size: Sequence[int] | None = None, *, rng: Rng = None
+    mean: float | Tensor,
+    std: float | Tensor = 1.0,
+    size: Sequence[int] | None = None,
+    *,
+    rng: Rng = None,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Normal with these means and standard deviations, numbers or tensors that broadcast; `size` is for two numbers.
 
@@ -157,13 +248,21 @@ def normal(
     m, s = as_array(mean), as_array(std)
     if (s < 0).any():
         raise ValueError(f"a standard deviation is at least 0, not {s.min()}")
-    shape = np.broadcast_shapes(m.shape, s.shape) if size is None else tuple(size)
-    return Tensor((m + s * _normal(shape, rng, np.float64)).astype(np.result_type(m, s)))
+    shape = common_shape(m.shape, s.shape) if size is None else tuple(size)
+    values = m + s * _normal(shape, rng, np.float64)
+    return _made(values.astype(np.result_type(m, s) if dtype is None else dtype), requires_grad, device)
 
 
 @overload
 def randint(
-    high: int, size: Length, /, *, rng: Rng = None, dtype: DTypeLike = np.int64, requires_grad: bool = False
+    high: int,
+    size: Length,
+    /,
+    *,
+    rng: Rng = None,
+    dtype: DTypeLike = np.int64,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor: ...
 @overload
 def randint(
@@ -174,6 +273,7 @@ def randint(
     rng: Rng = None,
     dtype: DTypeLike = np.int64,
     requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor: ...
 def randint(
     low: int = 0,
@@ -183,6 +283,7 @@ def randint(
     rng: Rng = None,
     dtype: DTypeLike = np.int64,
     requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Whole numbers from `low` to below `high`: `randint(10, (2, 3))` or `randint(0, 10, (2, 3))`."""
     if size is None:
@@ -193,14 +294,21 @@ def randint(
         raise TypeError("randint needs a size, such as (2, 3)")
     if not low < high:
         raise ValueError(f"randint draws from low to below high, not from {low} to below {high}")
-    return Tensor(rng_or_default(rng).integers(low, high, size).astype(dtype), requires_grad)
+    return _made(rng_or_default(rng).integers(low, high, size).astype(dtype), requires_grad, device)
 
 
-def randperm(n: int, *, rng: Rng = None, dtype: DTypeLike = np.int64, requires_grad: bool = False) -> Tensor:
+def randperm(
+    n: int,
+    *,
+    rng: Rng = None,
+    dtype: DTypeLike = np.int64,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
     """The numbers from 0 to n - 1 in random order."""
     if n < 0:
         raise ValueError(f"randperm(n) orders n numbers, not {n}")
-    return Tensor(rng_or_default(rng).permutation(n).astype(dtype), requires_grad)
+    return _made(rng_or_default(rng).permutation(n).astype(dtype), requires_grad, device)
 
 
 def bernoulli(input: Tensor | Array, p: float | None = None, *, rng: Rng = None) -> Tensor:
@@ -215,6 +323,11 @@ def bernoulli(input: Tensor | Array, p: float | None = None, *, rng: Rng = None)
     if not ((probability >= 0) & (probability <= 1)).all():
         raise ValueError(f"probabilities are from 0 to 1, not {probability.min()} to {probability.max()}")
     return Tensor((rng_or_default(rng).random(x.shape) < probability).astype(x.dtype))
+
+
+def _made(array: Array, requires_grad: bool, device: Any) -> Tensor:
+    check_device(device)
+    return Tensor(array, requires_grad)
 
 
 def _uniform(shape: tuple[int, ...], rng: Rng, dtype: DTypeLike) -> Array:

@@ -6,10 +6,12 @@ arrays, and the nodes that made those. That is the whole graph; `autodiff` walks
 
 from __future__ import annotations
 
+import operator
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from sys import getrefcount
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -32,6 +34,17 @@ Axis: TypeAlias = int | tuple[int, ...] | list[int] | None
 
 
 DEFAULT_DTYPE = np.dtype(np.float32)
+SIGNS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+}
 
 
 class Size(int):
@@ -316,32 +329,52 @@ class Tensor(TensorNames):
 
     # --- comparison: boolean tensors, outside the graph
 
+    def _compared(self, sign: str, other: Any) -> Tensor:
+        theirs = _data(other)
+        try:
+            return wrap(np.asarray(SIGNS[sign](self.data, theirs)), None)
+        except (TypeError, ValueError, OverflowError) as error:
+            if sign in "&|^" and "f" in (self.dtype.kind, np.asarray(theirs).dtype.kind):
+                raise TypeError(f"{sign} is for booleans and whole numbers: compare first, as in x > 0") from None
+            raise type(error)(f"{sign} of {self.shape} and {np.shape(theirs)}: {error}") from None
+
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return wrap(np.asarray(self.data == _data(other)), None)
+        return self._compared("==", other)
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return wrap(np.asarray(self.data != _data(other)), None)
+        return self._compared("!=", other)
 
     def __lt__(self, other: Any) -> Tensor:
-        return wrap(np.asarray(self.data < _data(other)), None)
+        return self._compared("<", other)
 
     def __le__(self, other: Any) -> Tensor:
-        return wrap(np.asarray(self.data <= _data(other)), None)
+        return self._compared("<=", other)
 
     def __gt__(self, other: Any) -> Tensor:
-        return wrap(np.asarray(self.data > _data(other)), None)
+        return self._compared(">", other)
 
     def __ge__(self, other: Any) -> Tensor:
-        return wrap(np.asarray(self.data >= _data(other)), None)
+        return self._compared(">=", other)
 
     def __and__(self, other: Operand) -> Tensor:
-        return wrap(np.asarray(self.data & _data(other)), None)
+        return self._compared("&", other)
 
     def __or__(self, other: Operand) -> Tensor:
-        return wrap(np.asarray(self.data | _data(other)), None)
+        return self._compared("|", other)
+
+    def __xor__(self, other: Operand) -> Tensor:
+        return self._compared("^", other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __invert__(self) -> Tensor:
+        if self.dtype.kind == "f":
+            raise TypeError("~ is for booleans and whole numbers: compare first, as in ~(x > 0)")
         return wrap(np.asarray(~self.data), None)
+
+    def __contains__(self, value: Any) -> bool:
+        """Whether any element equals the value."""
+        return bool((self == value).data.any())
 
     # --- elementwise functions
 
@@ -618,7 +651,10 @@ class Tensor(TensorNames):
     def _place(self, find: Any, axis: Any, keepdims: bool, dim: int | None, keepdim: bool | None) -> Tensor:
         axis = axes.either(axis, dim)
         _, keepdims = axes.over((), None, keepdims, None, keepdim)
-        return wrap(np.asarray(find(None if axis is None else axes.counted(axis, self.shape), keepdims=keepdims)), None)
+        place = None if axis is None else axes.counted(axis, self.shape)
+        if not (self.data.size if place is None else (*self.shape, 1)[place]):
+            raise ValueError(f"of no elements there is none: a tensor of shape {self.shape}, along axis {place}")
+        return wrap(np.asarray(find(place, keepdims=keepdims)), None)
 
     def any(
         self, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool | None = None
@@ -704,7 +740,9 @@ class Tensor(TensorNames):
         return ops.astype(self, dtype=dtype)
 
     def __getitem__(self, index: Any) -> Tensor:
-        return ops.getitem(self, index=_index(index))
+        first, rest = _steps(_index(index))
+        part: Tensor = ops.getitem(self, index=first)
+        return part if rest is None else ops.getitem(part, index=rest)
 
     # --- in place: what needs a gradient is never overwritten while operations are recorded
 
@@ -726,34 +764,37 @@ class Tensor(TensorNames):
         made, leaf = isinstance(self.node, Node), isinstance(self.node, Leaf)
         tracked = made or (isinstance(other, Tensor) and other.node is not None)
         if leaf or not tracked or not mode.grad_enabled:
-            ufunc(self.data, _data(other), out=self._writable())
+            data, theirs = self._writable(), _data(other)
+            try:
+                ufunc(data, theirs, out=data)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise primitive.complaint((data, theirs), {}, error) from None
         else:
-            self._become(primitive, other)
+            if isinstance(other, Tensor) and np.may_share_memory(other.data, self.data):
+                other = wrap(other.data.copy(), other.node)
+            self._become(lambda x: primitive(x, other))
         return self
 
-    def _become(self, primitive: Any, other: Any) -> None:
-        """`self = primitive(self, other)` in this tensor's own memory; the graph goes on from the result."""
-        node = self.node
-        if isinstance(node, Node) and (
-            node.arrays is None or any(np.may_share_memory(self.data, a) for a in node.arrays)
-        ):
-            raise RuntimeError(
-                f"this tensor, made by {node.primitive.name}, may share its memory with another one, which would lose "
-                "the gradient of a change in place: give the result a new name"
-            )
-        before = self.data.copy()
-        if isinstance(other, Tensor) and np.may_share_memory(other.data, self.data):
-            other = wrap(other.data.copy(), other.node)
-        result = primitive(wrap(before, node), other)
-        if result.shape != self.shape or self.dtype.kind != "f":
+    def _fitting(self, result: Tensor) -> Tensor:
+        """A result that this tensor's memory can take."""
+        if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
             raise ValueError(
                 f"a result of shape {result.shape} and {result.dtype} does not fit into this tensor of shape "
                 f"{self.shape} and {self.dtype}: give it a new name"
             )
-        if isinstance(node, Node) and node.output is self.data:
-            node.output = before  # what it needs for its own gradient
+        return result
+
+    def _become(self, function: Callable[[Tensor], Tensor]) -> None:
+        """`self = function(self)` in this tensor's own memory; the graph goes on from the result."""
+        node, before = self.node, self.data.copy()
+        result = self._fitting(function(wrap(before, node)))
+        if node is not None or result.node is not None:
+            refuse_shared(self)
         self.node = None
-        self._writable()[...] = result.data
+        data = self._writable()
+        if isinstance(node, Node) and node.output is data:
+            node.output = before  # what it needs for its own gradient
+        data[...] = result.data
         self.node = result.node if result.dtype == self.dtype else result.astype(self.dtype).node
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -761,7 +802,18 @@ class Tensor(TensorNames):
             raise RuntimeError(
                 "the value requires gradients, which an assignment would lose: use where(), concatenate() or stack()"
             )
-        self._writable()[_index(index)] = _data(value)
+        first, rest = _steps(_index(index))
+        data, new = self._writable(), _data(value)
+        if self.dtype.kind in "iu" and not np.all(np.isfinite(new)):
+            raise ValueError(f"{self.dtype} holds neither NaN nor infinity")
+        try:
+            if rest is None:
+                data[first] = new
+            else:
+                data[first][rest] = new
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
+            what = f"a value of shape {np.shape(new)}" if np.ndim(new) else repr(new)
+            raise type(error)(f"{what} in a part of a tensor of shape {self.shape}: {error}") from None
 
     def __iadd__(self, other: Operand) -> Tensor:
         return self._in_place(np.add, ops.add, other)
@@ -774,6 +826,24 @@ class Tensor(TensorNames):
 
     def __itruediv__(self, other: Operand) -> Tensor:
         return self._in_place(np.true_divide, ops.div, other)
+
+    def __ipow__(self, other: Operand) -> Tensor:
+        return changed(self, lambda x: x**other)
+
+    def __imod__(self, other: Operand) -> Tensor:
+        return changed(self, lambda x: x % other)
+
+    def __ifloordiv__(self, other: Operand) -> Tensor:
+        return changed(self, lambda x: x // other)
+
+    def __iand__(self, other: Operand) -> Tensor:
+        return changed(self, lambda x: x & other)
+
+    def __ior__(self, other: Operand) -> Tensor:
+        return changed(self, lambda x: x | other)
+
+    def __ixor__(self, other: Operand) -> Tensor:
+        return changed(self, lambda x: x ^ other)
 
     # --- NumPy's functions and operators on Tensors
 
@@ -820,6 +890,32 @@ def further_names(present: Mapping[str, Any], absent: Mapping[str, Any]) -> None
     _absent.update(absent)
 
 
+def changed(t: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """`t = function(t)` in the memory of `t`, as `t **= 2` and `t.clamp_(0)` do."""
+    if mode.grad_enabled and not isinstance(t.node, Leaf):
+        t._become(function)
+    else:
+        data = t._writable()
+        data[...] = t._fitting(function(wrap(data.copy(), None))).data
+    return t
+
+
+def refuse_shared(t: Tensor) -> None:
+    """RuntimeError: `t` may look into another tensor's memory, and a graph is to go on from its change in place."""
+    made = ""
+    if isinstance(t.node, Node):
+        made = f", made by {t.node.primitive.name},"
+        shared = t.node.arrays is None or any(np.may_share_memory(t.data, a) for a in t.node.arrays)
+    else:
+        alone = getrefcount(np.empty(0)) + 1  # the count of an array that one view alone holds
+        shared = isinstance(t.data.base, np.ndarray) and getrefcount(t.data.base) > alone
+    if shared:
+        raise RuntimeError(
+            f"this tensor{made} may share its memory with another one, which would lose the gradient of a change in "
+            "place: give the result a new name"
+        )
+
+
 def gradient(t: Tensor) -> Array | None:
     """`t.grad` as an array to look at, not to keep: an optimiser may have lent the memory and will reuse it."""
     return t._grad.data if isinstance(t._grad, Tensor) else t._grad
@@ -833,8 +929,11 @@ def zero_gradient(t: Tensor) -> None:
         note_write(g)
 
 
-def tensor(data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> Tensor:
-    """A new tensor with a copy of `data`."""
+def tensor(
+    data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None, *, device: Any = None
+) -> Tensor:
+    """A new tensor with a copy of `data`. RuntimeError for another device than "cpu"."""
+    check_device(device)
     return Tensor(as_array(data, dtype).copy(), requires_grad)
 
 
@@ -850,6 +949,16 @@ def as_array(value: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Array
     if array.dtype.kind not in "fiub":
         raise TypeError(f"a tensor holds real numbers or booleans, not {array.dtype}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def check_device(device: Any) -> None:
+    """RuntimeError: this device is not the CPU."""
+    if device is not None and str(device).partition(":")[0] != "cpu":
+        no_device(device)
+
+
+def no_device(device: Any) -> NoReturn:
+    raise RuntimeError(f"device {str(device)!r} is not here, only 'cpu': arrays are NumPy's")
 
 
 def _data(value: Any) -> Any:
@@ -889,10 +998,40 @@ def _index(index: Any) -> Index | tuple[Index, ...]:
 
 def _part(index: Any) -> Index:
     if isinstance(index, Tensor):
-        return index.data
-    if isinstance(index, list | tuple | range):
-        return np.asarray(index, None if len(index) else np.intp)
+        index = index.data
+    elif isinstance(index, list | tuple | range):
+        index = np.asarray(index, None if len(index) else np.intp)
+    if isinstance(index, np.ndarray | np.integer) and not index.ndim and index.dtype.kind in "iu":
+        return int(index)  # one place along an axis
     return index
+
+
+def _steps(index: Index | tuple[Index, ...]) -> tuple[Any, Any]:
+    """An index in one step, or in two: single places beside arrays are taken first, as PyTorch takes them.
+
+    NumPy takes `x[0, :, array]` at once, and puts the array's axes in front of all others.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    arrays = [i for i, part in enumerate(parts) if isinstance(part, np.ndarray)]
+    places = [i for i, part in enumerate(parts) if isinstance(part, int) and not isinstance(part, bool)]
+    if not arrays or not places or any(not parts[i].ndim for i in arrays):  # type: ignore[union-attr]
+        return index, None
+    together = sorted(arrays + places)
+    if together[-1] - together[0] == len(together) - 1:
+        return index, None  # side by side, where both mean the same
+    first: list[Any] = []
+    rest: list[Any] = []
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            first += [slice(None)] * (part.ndim if part.dtype.kind == "b" else 1)
+            rest.append(part)
+        else:
+            first.append(part)
+            if part is Ellipsis:
+                rest.append(part)
+            elif not isinstance(part, int):
+                rest.append(slice(None))
+    return tuple(first), tuple(rest)
 
 
 # The one circle among the files: Tensor's operators are the primitives of `ops`, whose results are

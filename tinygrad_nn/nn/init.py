@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..autodiff import no_grad
 from ..generator import Rng, rng_or_default
 from ..missing import missing
-from ..node import note_write
 from ..tensor import Tensor
 
 __all__ = [
@@ -40,8 +40,8 @@ __all__ = [
 
 
 def _fill(tensor: Tensor, values: ArrayLike) -> Tensor:
-    tensor.data[...] = values
-    note_write(tensor.data)
+    with no_grad():
+        tensor[...] = values
     return tensor
 
 

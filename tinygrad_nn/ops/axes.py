@@ -80,6 +80,14 @@ def shape_left(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     return tuple(n for i, n in enumerate(shape) if i not in gone)
 
 
+def common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that these broadcast to. ValueError: they do not fit together."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(f"shapes {' and '.join(map(str, shapes))} do not broadcast to one") from None
+
+
 def _whole(axis: Any) -> int:
     """An axis that is not an int: NumPy's integers, and an array or a Tensor without axes that holds one."""
     value = axis.data if isinstance(axis, Tensor) else axis

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..node import Array
+from ..tensor import Tensor, wrap
 from .primitive import Primitive
 from .shape import broadcast_to, reshape, scatter
 
@@ -376,15 +377,21 @@ def max_pool2d(
     padding: Pair = 0,
     dilation: Pair = 1,
     ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Any:
     """The largest element of each window (`torch.nn.functional.max_pool2d`), by default side by side.
 
     x (..., height, width). What is around the image is -infinity. With `ceil_mode` the last windows may reach beyond
-    it. Of equal ones the first gets the gradient, of NaN the last, as in PyTorch. ValueError for windows that do not
-    fit.
+    it. Of equal ones the first gets the gradient, of NaN the last, as in PyTorch. With `return_indices` the result is a
+    pair: these elements, and where each is in its image, counted row by row. ValueError for windows that do not fit.
     """
     at = _pooling(x, kernel_size, stride, padding, dilation, ceil_mode)
-    return maxima(x, size=at.size, stride=at.stride, padding=at.padding, dilation=at.dilation)
+    y = maxima(x, size=at.size, stride=at.stride, padding=at.padding, dilation=at.dilation)
+    if not return_indices:
+        return y
+    values, largest = (t.data if isinstance(t, Tensor) else t for t in (x, y))
+    places = (_largest(values, largest, at) % max(math.prod(at.image), 1)).reshape(y.shape)
+    return y, wrap(places, None) if isinstance(y, Tensor) else places
 
 
 def avg_pool2d(

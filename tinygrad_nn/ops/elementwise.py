@@ -12,22 +12,19 @@ from contextvars import Context
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
 from ..constants import ONE, ZERO
 from ..node import Array
 from ..tensor import Tensor
+from .axes import common_shape
 from .error_function import error_function
 from .primitive import Primitive, floats
-
-BOOLEAN = np.dtype(bool)
 
 
 def _power(a: Any, b: Any) -> Any:
     # Products for small powers: NumPy's float32 power is 290 times slower where signs are mixed.
-    if b.__class__ is int or b.__class__ is float:
-        if a.__class__ is ndarray and a.dtype is BOOLEAN:
-            a = a.astype(np.int64)  # as in PyTorch: a product of booleans is a boolean
+    # Those of whole numbers and booleans have a dtype that a product has not.
+    if (b.__class__ is int or b.__class__ is float) and a.dtype.kind == "f":
         if b == 2:
             return a * a
         if b == 3:
@@ -202,6 +199,12 @@ def bounded(x: Any, low: Any = None, high: Any = None) -> Any:
     which no gradient goes.
     """
     value, lower, upper = (a.data if isinstance(a, Tensor) else a for a in (x, low, high))
+    common_shape(*(np.shape(a) for a in (value, lower, upper) if a is not None))
+    if value.dtype.kind == "f":  # a bound of integers, or a single one, changes no dtype
+        lower, upper = (
+            a.astype(value.dtype) if isinstance(a, np.ndarray) and (a.dtype.kind != "f" or not a.ndim) else a
+            for a in (lower, upper)
+        )
     inside, y = value == value, value
     if lower is not None:
         inside, y = inside & (value >= lower), np.maximum(y, lower)

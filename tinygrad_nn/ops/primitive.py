@@ -28,7 +28,7 @@ from ..tensor import DEFAULT_DTYPE, Tensor, refuse_tensors_in
 Forward: TypeAlias = Callable[..., Any]
 Vjp: TypeAlias = Callable[..., Any]
 
-REFUSALS = (AxisError, TypeError, ValueError, IndexError)
+REFUSALS = (AxisError, TypeError, ValueError, IndexError, OverflowError)
 NO_ATTRS: dict[str, Any] = {}
 new = Tensor.__new__
 
@@ -150,15 +150,18 @@ class Primitive:
         return out
 
     def _settled(self, y: Array, arrays: Sequence[Any], attrs: dict[str, Any]) -> Array:
-        """The result in the dtype that PyTorch gives it: the widest floating one of the inputs, float32 for integers.
+        """The result in PyTorch's dtype: the widest floating one of the inputs that have axes, float32 for integers.
 
         Of integers NumPy makes float64, which is converted, or float16 of small ones, which lacks digits: that is
         computed again from float32.
         """
         if y.dtype.kind != "f" or "dtype" in attrs:
-            return y
-        floating = {a.dtype for a in arrays if isinstance(a, ndarray) and a.dtype.kind == "f"}
-        wanted = np.result_type(*floating) if floating else DEFAULT_DTYPE
+            small = y.dtype == np.uint64 and not any(isinstance(a, ndarray) and a.dtype == np.uint64 for a in arrays)
+            return y.astype(np.int64) if small else _beside_single(y, arrays)  # a sum of bytes, say
+        floating = [a for a in arrays if isinstance(a, ndarray) and a.dtype.kind == "f"]
+        with_axes = [a for a in floating if a.ndim]  # a single number gives way to their dtype
+        dtypes = {a.dtype for a in with_axes or floating}
+        wanted = np.result_type(*dtypes) if dtypes else DEFAULT_DTYPE
         if y.dtype == wanted:
             return y
         if y.dtype.itemsize < wanted.itemsize:
@@ -172,6 +175,16 @@ class Primitive:
         shapes = " and ".join(str(a.shape) if isinstance(a, np.ndarray) else repr(a) for a in arrays)
         options = "".join(f", {k}={v!r}" for k, v in attrs.items() if not isinstance(v, np.ndarray))
         return kind(f"{self.name} of {shapes}{options}: {error}")
+
+
+def _beside_single(y: Array, arrays: Sequence[Any]) -> Array:
+    """Whole numbers, in the dtype of those with axes where a single one has another, as with floating-point numbers."""
+    whole = [a for a in arrays if isinstance(a, ndarray) and a.dtype.kind in "iu"]
+    dtypes = {a.dtype for a in whole if a.ndim}
+    if y.dtype.kind not in "iu" or not dtypes or all(a.ndim for a in whole):
+        return y
+    wanted = np.result_type(*dtypes)
+    return y.astype(wanted) if wanted.itemsize < y.itemsize else y
 
 
 PLAIN = frozenset({np.ndarray, float, int, bool})

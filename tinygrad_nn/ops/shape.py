@@ -13,6 +13,7 @@ import numpy as np
 from ..node import Array
 from ..tensor import Tensor
 from .axes import counted, either, several
+from .elementwise import astype
 from .primitive import EachInput, Primitive
 
 
@@ -33,6 +34,13 @@ def _scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     else:
         out[index] = x
     return out
+
+
+def _getitem(x: Array, index: Any) -> Array:
+    y = x[index]
+    if y.__class__ is not np.ndarray:  # a scalar, which NumPy copies: an array without axes looks into x, as others do
+        y = x[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+    return y
 
 
 AT_ONCE = 1 << 16  # elements added in one go, which need an index of 8 bytes each
@@ -67,7 +75,7 @@ transpose: Primitive = Primitive(
 broadcast_to = Primitive("broadcast_to", _broadcast_to, lambda g, y, x, shape: g)
 getitem = Primitive(
     "getitem",
-    lambda x, index: x[index],
+    _getitem,
     lambda g, y, x, index: scatter(g, index=index, shape=x.shape),
 )
 
@@ -136,7 +144,7 @@ def swapaxes(x: Any, axis0: int, axis1: int) -> Any:
 def picked(x: Any, indices: Array, axis: int) -> Any:
     """The elements of `x` at `indices`, which has as many axes, along an axis counted from 0 (`torch.gather`)."""
     if not x.ndim:
-        return reshape(x, shape=())
+        return astype(x, dtype=x.dtype)
     n = x.ndim
     places = (np.arange(k).reshape((1,) * i + (k,) + (1,) * (n - i - 1)) for i, k in enumerate(indices.shape))
     return getitem(x, index=tuple(indices if i == axis else place for i, place in enumerate(places)))

@@ -7,21 +7,17 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from .. import ops
 from ..node import Array
-from ..tensor import Operand, Tensor, as_array, varargs
+from ..tensor import Operand, Tensor, changed, check_device, no_device, varargs
 from . import CPU, pointwise
 from .selection import as_filling, masked_fill
 
 
 def device(type: str = CPU, index: int | None = None) -> str:
     """The name of a device, of which there is one: "cpu"."""
-    if str(type).partition(":")[0] != CPU:
-        no_device(type)
+    check_device(type)
     return CPU
-
-
-def no_device(name: Any) -> NoReturn:
-    raise RuntimeError(f"device {str(name)!r} is not here, only 'cpu': arrays are NumPy's")
 
 
 def to(
@@ -40,8 +36,7 @@ def to(
             device = one
         elif not isinstance(one, bool):
             dtype = one
-    if device is not None and str(device).partition(":")[0] != CPU:
-        no_device(device)
+    check_device(device)
     wanted = input.dtype if dtype is None else np.dtype(dtype)
     return input.astype(wanted) if copy or wanted != input.dtype else input
 
@@ -104,25 +99,40 @@ def is_tensor(obj: object) -> bool:
 # --- new tensors in the dtype of this one
 
 
-def new_tensor(input: Tensor, data: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def new_tensor(
+    input: Tensor, data: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, *, device: Any = None
+) -> Tensor:
     """A tensor of other values."""
-    return Tensor(as_array(data).astype(input.dtype if dtype is None else dtype), requires_grad)
+    check_device(device)
+    values = np.asarray(data.data if isinstance(data, Tensor) else data)  # as exact as they are given
+    return Tensor(values.astype(input.dtype if dtype is None else dtype), requires_grad)
 
 
-def new_zeros(input: Tensor, *size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def new_zeros(
+    input: Tensor, *size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Zeros of another shape."""
-    return new_full(input, varargs(size), 0, dtype, requires_grad)
+    return new_full(input, varargs(size), 0, dtype, requires_grad, device=device)
 
 
-def new_ones(input: Tensor, *size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def new_ones(
+    input: Tensor, *size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Ones of another shape."""
-    return new_full(input, varargs(size), 1, dtype, requires_grad)
+    return new_full(input, varargs(size), 1, dtype, requires_grad, device=device)
 
 
 def new_full(
-    input: Tensor, size: Any, fill_value: float, dtype: DTypeLike | None = None, requires_grad: bool = False
+    input: Tensor,
+    size: Any,
+    fill_value: float,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    *,
+    device: Any = None,
 ) -> Tensor:
     """One number in another shape."""
+    check_device(device)
     return Tensor(np.full(size, fill_value, input.dtype if dtype is None else dtype), requires_grad)
 
 
@@ -131,13 +141,13 @@ def new_full(
 
 def add_(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
     """input + alpha · other, in place."""
-    input += pointwise.scaled(other, alpha)
+    input += pointwise.scaled(other, alpha, input)
     return input
 
 
 def sub_(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
     """input - alpha · other, in place."""
-    input -= pointwise.scaled(other, alpha)
+    input -= pointwise.scaled(other, alpha, input)
     return input
 
 
@@ -150,25 +160,24 @@ def mul_(input: Tensor, other: Operand) -> Tensor:
 def div_(input: Tensor, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
     """input / other, in place."""
     if rounding_mode is not None:
-        return _written(input, pointwise.div(input.detach(), other, rounding_mode=rounding_mode), "div_")
+        return changed(input, lambda x: pointwise.div(x, other, rounding_mode=rounding_mode))
     input /= other
     return input
 
 
 def clamp_(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """Bounded from below and above, in place."""
-    return _written(input, pointwise.clamp(input.detach(), min, max), "clamp_")
+    return changed(input, lambda x: pointwise.clamp(x, min, max))
 
 
 def masked_fill_(input: Tensor, mask: Tensor | Array, value: Operand) -> Tensor:
     """A number where the mask holds, in place."""
-    return _written(input, masked_fill(input.detach(), mask, value), "masked_fill_")
+    return changed(input, lambda x: masked_fill(x, mask, value))
 
 
 def fill_(input: Tensor, value: Operand) -> Tensor:
     """One number everywhere, in place."""
-    input[...] = as_filling(value, input)
-    return input
+    return changed(input, lambda x: ops.where(True, as_filling(value, x), x))
 
 
 def zero_(input: Tensor) -> Tensor:
@@ -179,18 +188,7 @@ def zero_(input: Tensor) -> Tensor:
 def copy_(input: Tensor, src: Tensor | Array, non_blocking: bool = False) -> Tensor:
     """The elements of another tensor, which broadcasts, in place."""
     source = src if isinstance(src, Tensor) else Tensor(src)
-    input[...] = source.astype(input.dtype).broadcast_to(input.shape)
-    return input
-
-
-def _written(input: Tensor, value: Tensor, name: str) -> Tensor:
-    """A result written into its first operand."""
-    if value.shape != input.shape:
-        raise ValueError(f"{name}: a result of shape {value.shape} does not fit into shape {input.shape}")
-    if not np.can_cast(value.dtype, input.dtype, "same_kind"):
-        raise TypeError(f"{name}: a result of {value.dtype} does not fit into {input.dtype}")
-    input[...] = value
-    return input
+    return changed(input, lambda x: ops.where(True, source.astype(x.dtype).broadcast_to(x.shape), x))
 
 
 class Cuda:

@@ -10,24 +10,29 @@ import numpy as np
 from .. import ops
 from ..node import Array
 from ..ops import Primitive
+from ..ops.axes import common_shape
 from ..tensor import DEFAULT_DTYPE, Operand, Tensor, as_array, wrap
 
 
 def add(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
     """input + alpha · other"""
-    result: Tensor = ops.add(input, scaled(other, alpha))
+    result: Tensor = ops.add(input, scaled(other, alpha, input))
     return result
 
 
 def sub(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
     """input - alpha · other"""
-    result: Tensor = ops.sub(input, scaled(other, alpha))
+    result: Tensor = ops.sub(input, scaled(other, alpha, input))
     return result
 
 
-def scaled(other: Operand, alpha: float) -> Any:
-    """alpha · other, the second operand of a sum."""
-    return other if alpha == 1 else ops.mul(other, alpha)
+def scaled(other: Operand, alpha: float, beside: Tensor) -> Any:
+    """alpha · other, the second operand of a sum with `beside`, and as exact as that."""
+    if alpha == 1:
+        return other
+    if isinstance(other, Tensor) and np.result_type(other.dtype, beside.dtype) == beside.dtype != other.dtype:
+        other = other.astype(beside.dtype)
+    return ops.mul(other, alpha)
 
 
 def mul(input: Tensor, other: Operand) -> Tensor:
@@ -96,7 +101,7 @@ def _rest(value_of: Primitive, quotient_of: Primitive, input: Operand, other: Op
     if isinstance(input, Tensor) and input.requires_grad:
         y = y + (input - a)  # 0, with gradient 1
     if isinstance(other, Tensor) and other.requires_grad:
-        y = y - quotient_of(a, b) * ops.where(np.isfinite(b.data), other - b, 0)
+        y = y - quotient_of(a, b) * ops.where(np.isinf(b.data), 0, other - b)
     return y
 
 
@@ -212,7 +217,11 @@ def erf(input: Tensor) -> Tensor:
 
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """log(exp(input) + exp(other)), without overflow."""
-    shape = np.broadcast_shapes(input.shape, other.shape)
+    shape = common_shape(input.shape, other.shape)
+    if input.ndim and not other.ndim:
+        other = other.astype(input.dtype)  # a single number changes no dtype
+    elif other.ndim and not input.ndim:
+        input = input.astype(other.dtype)
     both = ops.stack([input.broadcast_to(shape), other.broadcast_to(shape)])
     result: Tensor = ops.logsumexp(both, axis=0, keepdims=False)
     return result
@@ -285,17 +294,23 @@ def isfinite(input: Tensor) -> Tensor:
 
 def logical_and(input: Tensor, other: Tensor | Array) -> Tensor:
     """Where neither is 0."""
-    return wrap(np.asarray(np.logical_and(input.data, as_array(other))), None)
+    return _logical(np.logical_and, input, other)
 
 
 def logical_or(input: Tensor, other: Tensor | Array) -> Tensor:
     """Where not both are 0."""
-    return wrap(np.asarray(np.logical_or(input.data, as_array(other))), None)
+    return _logical(np.logical_or, input, other)
 
 
 def logical_xor(input: Tensor, other: Tensor | Array) -> Tensor:
     """Where one of them is 0 and the other is not."""
-    return wrap(np.asarray(np.logical_xor(input.data, as_array(other))), None)
+    return _logical(np.logical_xor, input, other)
+
+
+def _logical(function: Any, input: Tensor, other: Tensor | Array) -> Tensor:
+    theirs = as_array(other)
+    common_shape(input.shape, theirs.shape)
+    return wrap(np.asarray(function(input.data, theirs)), None)
 
 
 def logical_not(input: Tensor) -> Tensor:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import ops
-from ..ops.axes import counted, either, over
+from ..ops.axes import common_shape, counted, either, over
 from ..tensor import Axis, Tensor, as_array, wrap
+from .shape import apart_from
 
 
 def amax(input: Tensor, dim: Axis = (), keepdim: bool = False, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -50,7 +51,7 @@ def prod(
         place = counted(dim, input.shape)
         y = _product(x, place) if input.ndim else x
         shape = input.shape[:place] + (1,) * (kept and input.ndim > 0) + input.shape[place + 1 :]
-    return y.reshape(shape)
+    return apart_from(input, y.reshape(shape))
 
 
 def _product(x: Tensor, axis: int) -> Tensor:
@@ -81,21 +82,19 @@ def _running(
 ) -> Tensor:
     """Each element combined with that 1, then 2, 4, ... places before: log n steps give all sums up to each."""
     x, place = _summable(input, dtype), counted(dim, input.shape)
-    if not input.ndim:
-        return x.reshape(())
     if x.dtype.kind != "f":
-        return wrap(whole(x.data, place, dtype=x.dtype), None)
-    n, step = x.shape[place], 1
+        return wrap(whole(x.data, place if x.ndim else None, dtype=x.dtype).reshape(x.shape), None)
+    n, step = x.shape[place] if x.ndim else 1, 1
     while step < n:
         moved = combine(_part(x, place, step, n), _part(x, place, 0, n - step))
         x = ops.concatenate([_part(x, place, 0, step), moved], place)
         step *= 2
-    return x
+    return apart_from(input, x)
 
 
 def count_nonzero(input: Tensor, dim: Axis = None, *, axis: Axis = None) -> Tensor:
     """How many elements are not 0."""
-    where, _ = over(input.shape, either(axis, dim), False)
+    where, _ = over(input.shape, axis, False, dim)
     return wrap(np.asarray((input.data != 0).sum(axis=where, dtype=np.int64)), None)
 
 
@@ -106,6 +105,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Where |input - other| is at most atol + rtol · |other|."""
+    common_shape(input.shape, as_array(other).shape)
     return wrap(np.asarray(np.isclose(input.data, as_array(other), rtol, atol, equal_nan)), None)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .. import ops
 from ..node import Array
 from ..ops import ValuesAndIndices
-from ..ops.axes import counted, either
+from ..ops.axes import common_shape, counted, either
 from ..tensor import Operand, Tensor, as_array, wrap
 
 
@@ -40,8 +40,11 @@ def take_along_dim(input: Tensor, indices: Tensor | Array, dim: int | None = Non
     place = counted(dim, input.shape)
     if places.ndim != input.ndim:
         raise ValueError(f"indices of shape {places.shape} have not as many axes as shape {input.shape}")
+    if not input.ndim:
+        raise IndexError("take_along_dim is along an axis, and a tensor of shape () has none")
     lengths = input.shape[place], places.shape[place]
-    common = np.broadcast_shapes(*((*s[:place], 1, *s[place + 1 :]) for s in (input.shape, places.shape)))
+    places = np.where(places < 0, places + lengths[0], places)  # counted from the end, which gather does not take
+    common = common_shape(*((*s[:place], 1, *s[place + 1 :]) for s in (input.shape, places.shape)))
     shapes = [(*common[:place], n, *common[place + 1 :]) for n in lengths]
     return gather(input.broadcast_to(shapes[0]), place, np.broadcast_to(places, shapes[1]))
 
@@ -61,7 +64,7 @@ def index_select(input: Tensor, dim: int, index: Tensor | Array) -> Tensor:
 def masked_select(input: Tensor, mask: Tensor | Array) -> Tensor:
     """The elements where the mask holds, along one axis; both broadcast."""
     chosen = _mask(mask)
-    shape = np.broadcast_shapes(input.shape, chosen.shape)
+    shape = common_shape(input.shape, chosen.shape)
     return input.broadcast_to(shape)[np.broadcast_to(chosen, shape)]
 
 
@@ -154,4 +157,4 @@ def _indices(places: Array, n: int) -> Array:
 
 def _once(input: Tensor, places: Array) -> Tensor:
     """Of a tensor without axes, its element as often as index 0 is given."""
-    return input.reshape(-1)[_indices(places, input.data.size)]
+    return input.reshape(-1)[_indices(places, input.data.size).reshape(-1)].reshape(places.shape)

@@ -70,7 +70,7 @@ def repeat(input: Tensor, *counts: Any, repeats: Sequence[int] | None = None) ->
     shape = (1,) * more + input.shape
     apart = input.reshape([n for length in shape for n in (1, length)])
     copies = apart.broadcast_to([n for pair in zip(times, shape, strict=True) for n in pair])
-    return copies.reshape([n * length for n, length in zip(times, shape, strict=True)])
+    return apart_from(input, copies.reshape([n * length for n, length in zip(times, shape, strict=True)]))
 
 
 def tile(input: Tensor, *counts: Any, dims: Sequence[int] | None = None) -> Tensor:
@@ -81,9 +81,9 @@ def tile(input: Tensor, *counts: Any, dims: Sequence[int] | None = None) -> Tens
 
 def repeat_interleave(input: Tensor, repeats: int | Tensor, dim: int | None = None) -> Tensor:
     """Each element again and again, a number of times or each its own number (`np.repeat`)."""
-    place = 0 if dim is None else counted(dim, input.shape)
-    if dim is None or not input.ndim:
-        input = input.reshape(-1)
+    if dim is None:
+        input, dim = input.reshape(-1), 0
+    place = _there(input, dim, "repeat_interleave")
     index = np.repeat(np.arange(input.shape[place]), as_array(repeats))
     return input[(slice(None),) * place + (index,)]
 
@@ -154,7 +154,7 @@ def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
 def flip(input: Tensor, *axes: Any, dims: Dims | None = None) -> Tensor:
     """The elements along these axes the other way round."""
     turned = several(varargs(axes, dims), input.shape)  # type: ignore[arg-type]
-    return input[tuple(slice(None, None, -1 if i in turned else 1) for i in range(input.ndim))]
+    return clone(input[tuple(slice(None, None, -1 if i in turned else 1) for i in range(input.ndim))])
 
 
 def roll(input: Tensor, shifts: Dims, dims: Dims | None = None) -> Tensor:
@@ -165,12 +165,13 @@ def roll(input: Tensor, shifts: Dims, dims: Dims | None = None) -> Tensor:
     axes = [counted(axis, input.shape) for axis in (dims if isinstance(dims, Sequence) else (dims,))]
     if len(steps) != len(axes):
         raise ValueError(f"roll takes a shift for each axis, not {shifts} along {dims}")
+    rolled = input
     for step, axis in zip(steps, axes, strict=True):
-        if input.ndim and input.size:
+        if input.ndim and input.data.size:
             head = input.shape[axis] - step % input.shape[axis]
-            parts = (narrow(input, axis, head, input.shape[axis] - head), narrow(input, axis, 0, head))
-            input = ops.concatenate(parts, axis)
-    return input
+            parts = (narrow(rolled, axis, head, input.shape[axis] - head), narrow(rolled, axis, 0, head))
+            rolled = ops.concatenate(parts, axis)
+    return apart_from(input, rolled)
 
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -184,18 +185,22 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonal of two axes, as a last axis."""
+    """The diagonal of two axes, as a last axis. It looks into the same memory, or cannot be written."""
     first, second = several((dim1, dim2), input.shape)
     x = movedim(input, (first, second), (-2, -1))
     rows, columns = x.shape[-2:]
-    places = np.arange(max(min(rows + min(offset, 0), columns - max(offset, 0)), 0))
-    return x[(Ellipsis, places - min(offset, 0), places + max(offset, 0))]
+    n = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
+    start = max(offset, 0) - min(offset, 0) * columns
+    y = x.reshape((*x.shape[:-2], rows * columns))[..., start : start + n * (columns + 1) : columns + 1]
+    if not np.may_share_memory(x.data, y.data):
+        y.data.flags.writeable = False
+    return y
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or a matrix with a vector as its diagonal."""
     if input.ndim == 2:
-        return _diagonal(input, diagonal)
+        return clone(_diagonal(input, diagonal))
     if input.ndim != 1:
         raise ValueError(f"diag is about vectors and matrices, this tensor has shape {input.shape}: use diagonal")
     n = len(input) + abs(diagonal)
@@ -227,6 +232,11 @@ def is_contiguous(input: Tensor) -> bool:
 def clone(input: Tensor) -> Tensor:
     """A copy, which passes the gradient on."""
     return input.astype(input.dtype)
+
+
+def apart_from(input: Tensor, result: Tensor) -> Tensor:
+    """A result in memory of its own: where nothing had to be done it looks into the input's."""
+    return clone(result) if np.may_share_memory(input.data, result.data) else result
 
 
 def cat(tensors: Sequence[Tensor], dim: int | None = None, *, axis: int | None = None) -> Tensor:

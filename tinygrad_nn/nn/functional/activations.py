@@ -11,26 +11,22 @@ from numpy.typing import DTypeLike
 
 from ... import ops
 from ...node import Node, mode
-from ...tensor import Tensor
+from ...tensor import Tensor, changed, refuse_shared
 
 
 def given(x: Tensor, function: Callable[[Any], Any], inplace: bool) -> Tensor:
     """`function(x)`; in place, `x` itself, with these values and with the graph going on from them.
 
     What operations have saved stays as it is: memory is written to only where no graph goes through. RuntimeError in
-    place, as for `x += 1`: a leaf that requires gradients, or a part of another tensor, which would not see the change.
+    place, as for `x += 1`: a leaf that requires gradients, or what may look into another tensor's memory, which would
+    not see the change.
     """
     if not inplace:
         y: Tensor = function(x)
         return y
-    node = x.node
-    if not isinstance(node, Node) or not mode.grad_enabled:
-        x._writable()[...] = function(x.data)
-        return x
-    if node.primitive is ops.getitem and x.data.base is not None:
-        raise RuntimeError(
-            "this tensor is a part of another one, which would not see a change in place: leave inplace=True out"
-        )
+    if not isinstance(x.node, Node) or not mode.grad_enabled:
+        return changed(x, function)
+    refuse_shared(x)
     y = function(x)
     x.data, x.node = y.data, y.node
     return x
@@ -68,7 +64,12 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """
     if not min_val <= max_val:
         raise ValueError(f"min_val must not be more than max_val, not {min_val} and {max_val}")
-    return given(input, lambda x: ops.clip(x, low=min_val, high=max_val), inplace)
+
+    def bounded(x: Any) -> Any:
+        y = ops.clip(x, low=min_val, high=max_val)
+        return y if x.dtype.kind == "f" else y.astype(x.dtype)  # whole numbers stay so, as in PyTorch
+
+    return given(input, bounded, inplace)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from ... import ops
 from ...generator import Rng, rng_or_default
 from ...node import Array
+from ...ops.axes import common_shape
 from ...ops.conv import Pair
 from ...tensor import Tensor, as_array
 from .activations import given
@@ -141,7 +142,11 @@ def embedding(
     rows = weight.shape[0]
     if indices.size and not 0 <= indices.item(indices.argmin()) <= indices.item(indices.argmax()) < rows:
         raise IndexError(f"rows are numbered from 0 to {rows - 1}, not {indices.min()} to {indices.max()}")
-    found = weight[indices]
+    found = (
+        weight[indices.reshape(-1)].reshape((*indices.shape, *weight.shape[1:]))
+        if not indices.ndim
+        else weight[indices]
+    )
     if padding_idx is None:
         return found
     if not -rows <= padding_idx < rows:
@@ -195,7 +200,7 @@ def pad(
     for axis, pair in enumerate(pairs):
         if pair != (0, 0):
             input = input[(slice(None),) * axis + (_places(mode, input.shape[axis], *pair),)]
-    return input
+    return input if any(pair != (0, 0) for pair in pairs) else input.astype(input.dtype)  # never the input itself
 
 
 MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}  # NumPy's names
@@ -237,7 +242,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along the axis `dim`, of shapes that broadcast."""
-    shape = np.broadcast_shapes(x1.shape, x2.shape)
+    shape = common_shape(x1.shape, x2.shape)
     parts: list[Any] = [ops.broadcast_to(x, shape=shape) for x in (x1, x2)]
     directions = [x / _at_least(ops.norm(x, axis=dim, keepdims=True), eps) for x in parts]
     y: Tensor = ops.sum(directions[0] * directions[1], axis=dim, keepdims=False)

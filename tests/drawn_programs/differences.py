@@ -1,0 +1,190 @@
+"""The differences from PyTorch that are meant, each with its reason. All others are faults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from tests.drawn_programs.running import Line, Run
+
+MEANT: list[tuple[str, Callable[[Run, Line, str], Any]]] = []
+
+
+def meant(reason: str) -> Callable[[Callable[[Run, Line, str], Any]], Callable[[Run, Line, str], Any]]:
+    """The decorated function says whether a difference is of this kind."""
+
+    def add(check: Callable[[Run, Line, str], Any]) -> Callable[[Run, Line, str], Any]:
+        MEANT.append((reason, check))
+        return check
+
+    return add
+
+
+def excuse(run: Run, line: Line, message: str) -> str | None:
+    """Why a difference is meant, or None if it is not."""
+    return next((reason for reason, check in MEANT if check(run, line, message)), None)
+
+
+def tensors(run: Run) -> list[Any]:
+    return [t for name in run.variables() if isinstance(t := run.theirs[name], torch.Tensor)]
+
+
+def not_finite(run: Run) -> bool:
+    """Whether NaN or infinity is about."""
+    return any(t.dtype.is_floating_point and not bool(t.detach().isfinite().all()) for t in tensors(run))
+
+
+def uses(run: Run, names: set[str]) -> bool:
+    return any(line.name in names or any(f"{name}(" in line.here for name in names) for line in run.lines)
+
+
+# --- values
+
+
+@meant("sign(NaN) is NaN, as in NumPy")
+def sign_of_nan(run: Run, line: Line, message: str) -> Any:
+    return line.name == "sign" and "(nan) at" in message
+
+
+@meant("which of equal elements topk takes PyTorch leaves open; here it is the first")
+def topk_of_equals(run: Run, line: Line, message: str) -> Any:
+    if line.name != "topk" or "part 1" not in message:
+        return False
+    ours, theirs = (env[line.targets[0]] for env in (run.ours, run.theirs))
+    return np.array_equal(ours[0].data, theirs[0].detach().numpy(), equal_nan=True)  # the values are the same
+
+
+@meant("equal elements keep their order in sort, whether asked or not; PyTorch leaves it open")
+def sort_of_equals(run: Run, line: Line, message: str) -> Any:
+    if line.name not in ("sort", "argsort") or "stable=True" in line.here:
+        return False
+    ours, theirs = (env[line.targets[0]] for env in (run.ours, run.theirs))
+    if line.name == "sort":
+        return "part 1" in message and np.array_equal(ours[0].data, theirs[0].detach().numpy(), equal_nan=True)
+    return ours.shape == tuple(theirs.shape) and not np.any(np.sort(ours.data, -1) != np.sort(theirs.numpy(), -1))
+
+
+@meant("gelu of infinity is infinity; PyTorch gives NaN in float32, by its vector instructions")
+def gelu_of_infinity(run: Run, line: Line, message: str) -> Any:
+    return line.name == "gelu" and re.search(r"float32\(-?(inf|0\.0)\).* not np.float32\(nan\)", message)
+
+
+@meant("over no axes, (), NumPy's meaning: docs/library.md")
+def over_no_axes(run: Run, line: Line, message: str) -> Any:
+    return line.name in ("sum", "mean", "std", "var", "logsumexp") and re.search(r"\(\)|\[\]", line.here)
+
+
+@meant("PyTorch fails at dim=() of logsumexp; here it is all axes")
+def logsumexp_of_all(run: Run, line: Line, message: str) -> Any:
+    return line.name == "logsumexp" and "doesn't match the broadcast shape" in message
+
+
+@meant("all and any are booleans of bytes, too")
+def booleans_of_bytes(run: Run, line: Line, message: str) -> Any:
+    return line.name in ("all", "any") and message.endswith("is bool, not uint8")
+
+
+@meant("a number that bytes cannot hold is compared as it is; PyTorch wraps it")
+def bytes_beside_negative_numbers(run: Run, line: Line, message: str) -> Any:
+    return re.search(r"[<>=]=? -\d|-\d+ [<>=]", line.here) and any(t.dtype == torch.uint8 for t in tensors(run))
+
+
+@meant("a loss takes its target in the dtype of its input: nn.functional")
+def target_in_the_dtype_of_the_input(run: Run, line: Line, message: str) -> Any:
+    losses = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div"}
+    return line.name in losses and message.endswith("is float32, not float64")
+
+
+@meant("the loss of an infinite logit is infinite where its class is not certain; PyTorch subtracts infinities")
+def infinite_logits(run: Run, line: Line, message: str) -> Any:
+    return line.name == "binary_cross_entropy_with_logits" and re.search(r"\(inf\).* not np.float\d\d\(nan\)", message)
+
+
+@meant("of no whole numbers PyTorch's softmax is whole; it refuses others")
+def softmax_of_none(run: Run, line: Line, message: str) -> Any:
+    return line.name in ("softmax", "log_softmax") and re.search(r"is float32, not (bool|u?int)", message)
+
+
+# --- gradients
+
+
+@meant("the gradient of an extreme is shared among NaNs, and 0 for what is not reached, however large it is")
+def extremes_of_nan(run: Run, line: Line, message: str) -> Any:
+    return line.walks and not_finite(run) and uses(run, {"amax", "amin", "max", "min", "norm", "aminmax", "normalize"})
+
+
+@meant("the gradient of a product is the product of the others; PyTorch divides by the element, infinity by infinity")
+def product_of_infinity(run: Run, line: Line, message: str) -> Any:
+    return line.walks and uses(run, {"prod", "cumprod"}) and "(nan)" in message.split(", not ")[-1]
+
+
+@meant("statistics are composed: beside NaN or infinity their gradient is NaN in some places more")
+def statistics_of_infinity(run: Run, line: Line, message: str) -> Any:
+    composed = {"var", "std", "batch_norm", "layer_norm", "group_norm", "cosine_similarity", "normalize"}
+    return line.walks and not_finite(run) and uses(run, composed) and "(nan)" in message.split(", not ")[0]
+
+
+@meant("whether a gradient that is constant, or always 0, has a graph")
+def constant_gradients(run: Run, line: Line, message: str) -> Any:
+    made = [target for earlier in run.lines if earlier.walks for target in earlier.targets]
+    return "requires_grad" in message and made
+
+
+@meant("a gradient of a gradient may go through an operation's output where PyTorch's goes through its input")
+def through_the_output(run: Run, line: Line, message: str) -> Any:
+    again = any("create_graph" in earlier.here for earlier in run.lines)
+    return line.walks and "appears to not have been used" in message and again
+
+
+# --- memory
+
+
+@meant("an operation saves what its rule needs, which may be less than in PyTorch")
+def saves_less(run: Run, line: Line, message: str) -> Any:
+    return "modified by an inplace operation" in message
+
+
+@meant("whether a shape can change without a copy depends on the order in memory, which is NumPy's")
+def reshaped(run: Run, line: Line, message: str) -> Any:
+    kinds = {"reshape", "view", "flatten", "ravel", "view_as", "reshape_as", "unflatten", "contiguous"}
+    return "into the memory of" in message and line.name in kinds
+
+
+@meant("a gradient has memory of its own; PyTorch may hand out what it was given")
+def gradients_apart(run: Run, line: Line, message: str) -> Any:
+    if "into the memory of" not in message:
+        return False
+    involved = set(re.findall(r"v\d+", message))
+    made = {t for earlier in run.lines if earlier.walks or earlier.name == "grad" for t in earlier.targets}
+    return any(
+        isinstance(run.theirs.get(m), torch.Tensor)
+        and np.shares_memory(run.theirs[v].detach().numpy(), run.theirs[m].detach().numpy())
+        for v in involved
+        if isinstance(run.theirs.get(v), torch.Tensor)
+        for m in made
+    )
+
+
+@meant("a view that was taken before a tensor asked for gradients is plain memory; so is one without elements")
+def view_of_a_leaf(run: Run, line: Line, message: str) -> Any:
+    asked = any(earlier.name == "requires_grad_" for earlier in run.lines)
+    empty = any(not t.numel() for t in tensors(run))
+    gradients = any(earlier.name == "grad" for earlier in run.lines)  # which are what was given, in PyTorch
+    return "a view of a leaf Variable" in message and (asked or empty or gradients)
+
+
+@meant("a view of a tensor that gets a graph by a change in place has its numbers, and no graph: docs/library.md")
+def view_without_graph(run: Run, line: Line, message: str) -> Any:
+    return line.writes and re.match(r"v\d+,? .*has requires_grad False, not True", message)
+
+
+@meant("exactly on a bound hardtanh and relu6 pass the gradient on, as clip does in both libraries: their docstrings")
+def on_the_bound(run: Run, line: Line, message: str) -> Any:
+    named = uses(run, {"hardtanh", "relu6", "Hardtanh", "ReLU6"}) or any(
+        "Hardtanh" in x.here or "ReLU6" in x.here for x in run.lines
+    )
+    return named and (line.walks or "gradients(" in line.here or "parameters(" in line.here)
