@@ -38,6 +38,7 @@ WORDS = {Exit.HUNG_UP: "the terminal has gone", Exit.INTERRUPTED: "interrupted",
 WAKE, STOP = 0, 255  # in the pipe, beside the numbers of signals
 GRACE = 1.0  # seconds for what is to be done once a process was told to go
 SAVING = 5.0  # seconds that saving may take at the end, where the disk is slow
+RESTORING = 0.5  # for the terminal, where nobody reads it
 RESET = (  # what an app has asked of its terminal, taken back
     "\x18\x1b[<u\x1b[?2048l\x1b[?2004l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[?1004l\x1b[?2026l"
     "\x1b[?7h\x1b[0m\x1b[?1049l\x1b[?25h"
@@ -63,6 +64,7 @@ class _Hearing:
         self.told: Exit | None = None
         self.part = _Part()
         self._deadline: float | None = None
+        self._leaves = False
         self._before = _children()
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
@@ -80,7 +82,9 @@ class _Hearing:
     def end(self) -> None:
         """All is done. What was told to go is on its way, and still watched."""
         self.end_children()
-        if self.told is not None:
+        if self._leaves:
+            self._thread.join()  # which ends the process, when the terminal is as it was
+        elif self.told is not None:
             self._deadline = min(self._deadline or 0.0, time.monotonic() + GRACE)  # Python may wait for threads
             self.wake()
         else:
@@ -162,6 +166,7 @@ class _Hearing:
 
     def _leave(self) -> None:
         """Save what there is to save, and end the process here and now."""
+        self._leaves = True
         saving = threading.Thread(target=self._save, daemon=True)
         with contextlib.suppress(RuntimeError):  # the interpreter is on its way out: all has been saved
             saving.start()
@@ -285,11 +290,17 @@ def _restore(terminal: int, settings: Any, words: str) -> None:
         # An opening of its own, since the others of this terminal are shared with the shell and wait.
         own = os.open(os.ttyname(terminal), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
         termios.tcsetattr(own, termios.TCSANOW, settings)
-        rest = (RESET + words).encode()
-        for _ in range(50):
-            with contextlib.suppress(BlockingIOError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):  # no more of the screen
+            os.dup2(null, stream)
+        rest, latest = (RESET + words).encode(), time.monotonic() + RESTORING
+        while rest and time.monotonic() < latest:
+            try:
                 rest = rest[os.write(own, rest) :]
-            if not rest:
-                return
-            termios.tcflush(own, termios.TCOFLUSH)  # what waits in its buffers was drawn on a screen that goes
-            time.sleep(0.002)
+            except BlockingIOError:
+                # It is full, or locked by Textual's thread that waits in a write: a signal takes that out of it.
+                termios.tcflush(own, termios.TCOFLUSH)
+                for thread in threading.enumerate():
+                    if thread.name == "textual-output" and thread.ident is not None:
+                        signal.pthread_kill(thread.ident, signal.SIGTERM)
+                time.sleep(0.002)
