@@ -40,7 +40,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `nn-debug` with these arguments; the exit code."""
-    with leaving.hearing():
+    with leaving.hearing(stays=argv is None):
         code = _main(list(sys.argv[1:] if argv is None else argv))
         return leaving.told() or code
 

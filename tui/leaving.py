@@ -14,6 +14,7 @@ ended by itself some time later is ended by `os._exit`, after the recording has 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import select
@@ -79,22 +80,28 @@ class _Hearing:
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._thread.start()
 
-    def end(self) -> None:
-        """All is done. What was told to go is on its way, and still watched."""
+    def end(self, stays: bool) -> None:
+        """All is done. What was told to go is on its way, and still watched; so is what `stays` as long as Python."""
         self.end_children()
         if self._leaves:
             self._thread.join()  # which ends the process, when the terminal is as it was
         elif self.told is not None:
             self._deadline = min(self._deadline or 0.0, time.monotonic() + GRACE)  # Python may wait for threads
             self.wake()
+        elif stays:
+            atexit.register(self._restore)  # for what comes after that, when no thread runs any more
         else:
-            signal.set_wakeup_fd(self._wakeup)
-            for number, handler in self._handlers.items():
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            self._restore()
             self.wake(STOP)
             self._thread.join()
             os.close(self._read)
             os.close(self._write)
+
+    def _restore(self) -> None:
+        """From now on signals do what they did before. What has been heard until now is in the pipe."""
+        signal.set_wakeup_fd(self._wakeup)
+        for number, handler in self._handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _heed(self, number: int, frame: FrameType | None) -> None:
         """Python's part of a signal: should somebody have put another pipe in place, hear it all the same."""
@@ -149,7 +156,7 @@ class _Hearing:
         """What the pipe holds; False when the thread is to end."""
         for number in os.read(self._read, 4096):
             code = SIGNALS.get(number)
-            if number == STOP:
+            if number == STOP and self.told is None:
                 return False
             if code is None:
                 continue  # another's signal, or there is a new part
@@ -198,12 +205,13 @@ _hearing: _Hearing | None = None
 
 
 @contextlib.contextmanager
-def hearing() -> Iterator[None]:
-    """Hear what tells this process to go, to the end of the block: SIGHUP, SIGINT, SIGTERM, unless they are ignored.
+def hearing(stays: bool = False) -> Iterator[None]:
+    """Hear what tells this process to go: SIGHUP, SIGINT, SIGTERM, unless they are ignored.
 
     It ends at once then, with 128 and the signal's number, and so do the processes that it has started; but see
-    `tidily`. What the block has left running of them ends with the block. In a thread, or where a system cannot wait
-    for several things at once, nothing is heard, and signals do what they always do.
+    `tidily`. That holds to the end of the block, or where it `stays` of Python, which may wait long for threads and
+    processes. Those processes that the block has left running end with the block. In a thread, or where a system cannot
+    wait for several things at once, nothing is heard, and signals do what they always do.
     """
     global _hearing
     here = threading.current_thread() is threading.main_thread()
@@ -215,8 +223,8 @@ def hearing() -> Iterator[None]:
     try:
         yield
     finally:
-        _hearing.end()
-        if _hearing.told is None:
+        _hearing.end(stays)
+        if _hearing.told is None and not stays:
             _hearing = None
 
 
