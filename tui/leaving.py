@@ -23,10 +23,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .exits import Exit
 
@@ -46,8 +44,7 @@ RESET = (  # what an app has asked of its terminal, taken back
 )
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(NamedTuple):
     """A part of the command that is not simply broken off."""
 
     save: Callable[[], str] = str
@@ -89,15 +86,15 @@ class _Hearing:
             self._deadline = min(self._deadline or 0.0, time.monotonic() + GRACE)  # Python may wait for threads
             self.wake()
         elif stays:
-            atexit.register(self._restore)  # for what comes after that, when no thread runs any more
+            atexit.register(self.restore)  # for what comes after that, when no thread runs any more
         else:
-            self._restore()
+            self.restore()
             self.wake(STOP)
             self._thread.join()
             os.close(self._read)
             os.close(self._write)
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
         """From now on signals do what they did before. What has been heard until now is in the pipe."""
         signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._handlers.items():
@@ -147,7 +144,7 @@ class _Hearing:
                     blind.add(descriptor)
                 else:
                     self.told = Exit.HUNG_UP if self.told is None else self.told
-                    self.part = replace(self.part, settings=None)
+                    self.part = self.part._replace(settings=None)
                     self._deadline = 0.0
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 self._leave()
@@ -164,7 +161,8 @@ class _Hearing:
             grace = part.patience if code is Exit.INTERRUPTED else part.grace
             if self.told is None:
                 self.told, self._deadline = code, now + grace
-                part.ask(code)
+                with contextlib.suppress(Exception):
+                    part.ask(code)
             elif code is Exit.INTERRUPTED:  # again
                 self._deadline = now
             elif self._deadline is not None:
@@ -202,6 +200,34 @@ class _Hearing:
 
 
 _hearing: _Hearing | None = None
+
+
+# A copy of this process, as `multiprocessing` makes them, shares the pipe: what the copy is told would reach this one.
+# So signals wait while it is made, and the copy does with them what is usual.
+_masks: dict[int, set[Any]] = {}  # by thread
+
+
+def _before_fork() -> None:
+    if _hearing is not None:
+        _masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def _after_fork() -> None:
+    mask = _masks.pop(threading.get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _in_the_copy() -> None:
+    global _hearing
+    if _hearing is not None:
+        _hearing.restore()
+        _hearing = None
+    _after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_the_copy)
 
 
 @contextlib.contextmanager
@@ -273,9 +299,10 @@ def tell(code: Exit, grace: float) -> None:
 def _children(of: int | str = "self") -> set[int]:
     """The processes that a process has started and that are still there, where the system tells (Linux)."""
     found: set[int] = set()
-    for file in Path(f"/proc/{of}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found |= set(map(int, file.read_text().split()))
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{of}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{of}/task/{thread}/children") as file:
+                found |= set(map(int, file.read().split()))
     return found
 
 

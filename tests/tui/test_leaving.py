@@ -195,6 +195,27 @@ def test_a_terminal_that_is_not_the_processs_own_is_missed_too(terminal, runs):
     assert_whole(runs)
 
 
+@pytest.mark.parametrize("way", ["hang-up", "interrupt", "termination", "terminal closed"])
+def test_a_replay_goes_too(way, terminal, runs):
+    run = [*COMMAND, "run", "--data", "xor", "--epochs", "2"]
+    subprocess.run(run, env=environment(), check=True, capture_output=True, timeout=120)
+    app = terminal("replay", "last")
+    app.read_until(b"finished")
+    lose(app, way)
+    assert app.process.wait() == CODES[way]
+
+
+def test_a_run_goes_on_without_a_terminal_that_is_not_its_own(terminal, runs):
+    """As one that was started by setsid or disowned: there is nobody to tell, and the recording is what it is for."""
+    run = terminal("run", "--data", "xor", "--epochs", "60", own=False)
+    run.read_until(b"epochs")
+    run.drop()
+    seconds_until_gone(run.mark)
+    (entry,) = summaries(runs)
+    assert isinstance(entry, Summary)
+    assert (entry.info.state, entry.epochs) == ("ended", 60)
+
+
 def test_a_hang_up_that_is_ignored_stays_so_but_the_app_goes_with_its_terminal(terminal, runs):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
@@ -631,6 +652,25 @@ def test_children_from_before_are_left_alone_and_those_since_are_not(tmp_path):
         tmp_path,
         0,
     )
+
+
+def test_what_a_copy_of_the_process_is_told_is_its_own_business(tmp_path):
+    """The copy shares the pipe: were it written to there, the original would go in its place."""
+    out = script(
+        """
+        import multiprocessing
+        with leaving.hearing(), leaving.tidily(str, grace=50):
+            for way in ("terminate", "kill"):
+                copy = multiprocessing.get_context("fork").Process(target=time.sleep, args=(1000,))
+                copy.start()
+                getattr(copy, way)()
+                copy.join(30)
+                print(copy.exitcode, leaving.told())
+        """,
+        tmp_path,
+        0,
+    )
+    assert out == "-15 None\n-9 None\n"
 
 
 def test_afterwards_signals_are_as_they_were(tmp_path):
