@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
-from . import __version__
+from . import __version__, leaving
 from .exits import MEANINGS, Answered, Exit, Refused
 from .parsing import Parser
 from .streams import announce, complain, mute, prepare, reader_gone, reserved, say
@@ -40,13 +40,8 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `nn-debug` with these arguments; the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments == ["--version"]:  # answered before anything else is imported
-        return _main(arguments)
-    from . import leaving
-
-    with leaving.hearing():
-        code = _main(arguments)
+    with leaving.hearing(stays=argv is None):
+        code = _main(list(sys.argv[1:] if argv is None else argv))
         return leaving.told() or code
 
 

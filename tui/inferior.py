@@ -39,7 +39,7 @@ from .protocol import Command, Restart, Run, Snapshot
 from .worker import Worker
 
 PRINTED = 400  # lines of the user's output that are kept
-POLITE = 1.0  # seconds that the process has to say that it is ending
+POLITE = 1.5  # seconds that the process has to say that it is ending
 STOPPING = 0.5  # of them for the batch under way
 SAVING = 5.0  # more for what has not been recorded yet, where the disk is slow
 LAST = 6  # seconds after the screen has gone: then the process ends whatever it does
@@ -350,7 +350,8 @@ def _last_resort() -> None:
     """
     if not hasattr(os, "killpg") or os.getpgrp() != os.getpid():
         return
-    script = f"exec 3<&0; {{ read gone; sleep {LAST}; kill -9 0; }} <&3 &"
+    words = f": ends the training of nn-debug {LAST} s after its screen"  # for who sees it in a list of processes
+    script = f"{words}; exec 3<&0; {{ read gone; sleep {LAST}; kill -9 0; }} <&3 &"
     with contextlib.suppress(OSError):
         subprocess.run(["/bin/sh", "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     nothing = os.open(os.devnull, os.O_RDONLY)

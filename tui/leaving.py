@@ -14,6 +14,7 @@ ended by itself some time later is ended by `os._exit`, after the recording has 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import select
@@ -22,10 +23,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .exits import Exit
 
@@ -38,14 +37,14 @@ WORDS = {Exit.HUNG_UP: "the terminal has gone", Exit.INTERRUPTED: "interrupted",
 WAKE, STOP = 0, 255  # in the pipe, beside the numbers of signals
 GRACE = 1.0  # seconds for what is to be done once a process was told to go
 SAVING = 5.0  # seconds that saving may take at the end, where the disk is slow
+RESTORING = 0.5  # for the terminal, where nobody reads it
 RESET = (  # what an app has asked of its terminal, taken back
     "\x18\x1b[<u\x1b[?2048l\x1b[?2004l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[?1004l\x1b[?2026l"
     "\x1b[?7h\x1b[0m\x1b[?1049l\x1b[?25h"
 )
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(NamedTuple):
     """A part of the command that is not simply broken off."""
 
     save: Callable[[], str] = str
@@ -63,6 +62,7 @@ class _Hearing:
         self.told: Exit | None = None
         self.part = _Part()
         self._deadline: float | None = None
+        self._leaves = False
         self._before = _children()
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
@@ -77,20 +77,28 @@ class _Hearing:
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._thread.start()
 
-    def end(self) -> None:
-        """All is done. What was told to go is on its way, and still watched."""
+    def end(self, stays: bool) -> None:
+        """All is done. What was told to go is on its way, and still watched; so is what `stays` as long as Python."""
         self.end_children()
-        if self.told is not None:
+        if self._leaves:
+            self._thread.join()  # which ends the process, when the terminal is as it was
+        elif self.told is not None:
             self._deadline = min(self._deadline or 0.0, time.monotonic() + GRACE)  # Python may wait for threads
             self.wake()
+        elif stays:
+            atexit.register(self.restore)  # for what comes after that, when no thread runs any more
         else:
-            signal.set_wakeup_fd(self._wakeup)
-            for number, handler in self._handlers.items():
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            self.restore()
             self.wake(STOP)
             self._thread.join()
             os.close(self._read)
             os.close(self._write)
+
+    def restore(self) -> None:
+        """From now on signals do what they did before. What has been heard until now is in the pipe."""
+        signal.set_wakeup_fd(self._wakeup)
+        for number, handler in self._handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _heed(self, number: int, frame: FrameType | None) -> None:
         """Python's part of a signal: should somebody have put another pipe in place, hear it all the same."""
@@ -136,7 +144,7 @@ class _Hearing:
                     blind.add(descriptor)
                 else:
                     self.told = Exit.HUNG_UP if self.told is None else self.told
-                    self.part = replace(self.part, settings=None)
+                    self.part = self.part._replace(settings=None)
                     self._deadline = 0.0
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 self._leave()
@@ -145,7 +153,7 @@ class _Hearing:
         """What the pipe holds; False when the thread is to end."""
         for number in os.read(self._read, 4096):
             code = SIGNALS.get(number)
-            if number == STOP:
+            if number == STOP and self.told is None:
                 return False
             if code is None:
                 continue  # another's signal, or there is a new part
@@ -153,7 +161,8 @@ class _Hearing:
             grace = part.patience if code is Exit.INTERRUPTED else part.grace
             if self.told is None:
                 self.told, self._deadline = code, now + grace
-                part.ask(code)
+                with contextlib.suppress(Exception):
+                    part.ask(code)
             elif code is Exit.INTERRUPTED:  # again
                 self._deadline = now
             elif self._deadline is not None:
@@ -162,6 +171,7 @@ class _Hearing:
 
     def _leave(self) -> None:
         """Save what there is to save, and end the process here and now."""
+        self._leaves = True
         saving = threading.Thread(target=self._save, daemon=True)
         with contextlib.suppress(RuntimeError):  # the interpreter is on its way out: all has been saved
             saving.start()
@@ -192,13 +202,42 @@ class _Hearing:
 _hearing: _Hearing | None = None
 
 
+# A copy of this process, as `multiprocessing` makes them, shares the pipe: what the copy is told would reach this one.
+# So signals wait while it is made, and the copy does with them what is usual.
+_masks: dict[int, set[Any]] = {}  # by thread
+
+
+def _before_fork() -> None:
+    if _hearing is not None:
+        _masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def _after_fork() -> None:
+    mask = _masks.pop(threading.get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _in_the_copy() -> None:
+    global _hearing
+    if _hearing is not None:
+        _hearing.restore()
+        _hearing = None
+    _after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_the_copy)
+
+
 @contextlib.contextmanager
-def hearing() -> Iterator[None]:
-    """Hear what tells this process to go, to the end of the block: SIGHUP, SIGINT, SIGTERM, unless they are ignored.
+def hearing(stays: bool = False) -> Iterator[None]:
+    """Hear what tells this process to go: SIGHUP, SIGINT, SIGTERM, unless they are ignored.
 
     It ends at once then, with 128 and the signal's number, and so do the processes that it has started; but see
-    `tidily`. What the block has left running of them ends with the block. In a thread, or where a system cannot wait
-    for several things at once, nothing is heard, and signals do what they always do.
+    `tidily`. That holds to the end of the block, or where it `stays` of Python, which may wait long for threads and
+    processes. Those processes that the block has left running end with the block. In a thread, or where a system cannot
+    wait for several things at once, nothing is heard, and signals do what they always do.
     """
     global _hearing
     here = threading.current_thread() is threading.main_thread()
@@ -210,8 +249,8 @@ def hearing() -> Iterator[None]:
     try:
         yield
     finally:
-        _hearing.end()
-        if _hearing.told is None:
+        _hearing.end(stays)
+        if _hearing.told is None and not stays:
             _hearing = None
 
 
@@ -260,9 +299,10 @@ def tell(code: Exit, grace: float) -> None:
 def _children(of: int | str = "self") -> set[int]:
     """The processes that a process has started and that are still there, where the system tells (Linux)."""
     found: set[int] = set()
-    for file in Path(f"/proc/{of}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found |= set(map(int, file.read_text().split()))
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{of}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{of}/task/{thread}/children") as file:
+                found |= set(map(int, file.read().split()))
     return found
 
 
@@ -285,11 +325,17 @@ def _restore(terminal: int, settings: Any, words: str) -> None:
         # An opening of its own, since the others of this terminal are shared with the shell and wait.
         own = os.open(os.ttyname(terminal), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
         termios.tcsetattr(own, termios.TCSANOW, settings)
-        rest = (RESET + words).encode()
-        for _ in range(50):
-            with contextlib.suppress(BlockingIOError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):  # no more of the screen
+            os.dup2(null, stream)
+        rest, latest = (RESET + words).encode(), time.monotonic() + RESTORING
+        while rest and time.monotonic() < latest:
+            try:
                 rest = rest[os.write(own, rest) :]
-            if not rest:
-                return
-            termios.tcflush(own, termios.TCOFLUSH)  # what waits in its buffers was drawn on a screen that goes
-            time.sleep(0.002)
+            except BlockingIOError:
+                # It is full, or locked by Textual's thread that waits in a write: a signal takes that out of it.
+                termios.tcflush(own, termios.TCOFLUSH)
+                for thread in threading.enumerate():
+                    if thread.name == "textual-output" and thread.ident is not None:
+                        signal.pthread_kill(thread.ident, signal.SIGTERM)
+                time.sleep(0.002)

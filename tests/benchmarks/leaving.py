@@ -5,6 +5,7 @@ The aim: 2 s. The tests' limits are wide, since a busy machine may take its time
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -88,6 +89,7 @@ def main() -> None:
     tries = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        os.environ["NN_DEBUG_HOME"] = str(folder / "runs")
         for way in WAYS:
             measured(f"app, {way}", lambda way=way: app(way, folder), tries)
         for way in ("q", "hang-up", "termination", "terminal closed", "kill"):

@@ -55,7 +55,7 @@ def test_a_setting_is_parsed(assignment, value):
         ("hidden=a", "sizes of the hidden layers"),
         ("nesterov=maybe", "nesterov must be on or off; 'maybe' is not"),
         ("activation=rleu", "activation must be one of .*relu.*; 'rleu' is not"),
-        ("learning_rate=1", "there is no hyperparameter 'learning_rate'.*They are optimizer, lr"),
+        ("learning_rate=1", "there is no hyperparameter 'learning_rate': did you mean lr.*They are optimizer, lr"),
         ("batchsize=1", "did you mean batch_size"),
         ("lr", "write name=value"),
     ],

@@ -295,6 +295,19 @@ def test_a_crash_of_ours_is_told_as_ours(command, tmp_path):
     assert "Traceback" in done.stderr
 
 
+def test_a_crash_of_the_screen_is_told_as_ours(terminal):  # noqa: F811
+    crash = (
+        "import sys\nfrom tui.screens.main import MainScreen\n"
+        "def broken(*_): raise KeyError('ours')\n"
+        "MainScreen.draw_charts = broken\n"
+        "from tui.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    app = terminal("--data", "xor", command=[sys.executable, "-c", crash])
+    app.read_until(b"this is a crash of nn-debug, not of your experiment: please report it")
+    assert app.process.wait(timeout=30) == Exit.CRASH
+    assert b"KeyError" in app.written
+
+
 @pytest.mark.parametrize("command", ["run", "graph", "lr-find"])
 @pytest.mark.parametrize("raised", ["ZeroDivisionError()", "SystemExit(0)", "MemoryError()", "OSError('theirs')"])
 def test_an_error_in_the_experiment_is_the_users(command, raised, tmp_path):

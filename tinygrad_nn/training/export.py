@@ -110,11 +110,21 @@ def export(branches: Sequence[Branch], path: Path, kind: str, force: bool = Fals
     try:
         made = folder / "export"
         FORMATS[kind](branches, made)
-        if made.is_dir() and path.is_dir():
+        if not force:
+            _claim(path, made.is_dir())
+        elif made.is_dir() and path.is_dir():
             path.rename(folder / "before")
         os.replace(made, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _claim(path: Path, folder: bool) -> None:
+    """Make `path`, empty, in one step that fails where somebody else has made it meanwhile."""
+    if folder:
+        path.mkdir()
+    else:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
 
 
 def _epoch(record: EpochRecord) -> dict[str, Any]:

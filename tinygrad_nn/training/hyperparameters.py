@@ -494,7 +494,8 @@ def named(name: str) -> Knob:
     """The knob of that name. `ValueError` that suggests the right one."""
     if name in KNOBS:
         return KNOBS[name]
-    raise unknown("hyperparameter", name, KNOBS)
+    called = {knob.label.lower().replace(" ", "_").replace("-", "_"): knob.name for knob in KNOBS.values()}
+    raise unknown("hyperparameter", name, KNOBS, also=called)
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:

@@ -310,7 +310,8 @@ class RunLog:
                 frontier=max(history[-1].step, step) if history else step,
             )
         if not found:
-            raise RunFileError(f"{self.path} holds no branch: the run was cut off before its first step")
+            why = "begins just now" if self.info().state == "running" else "was cut off before its first step"
+            raise RunFileError(f"{self.path} holds no branch: the run {why}")
         return list(found.values())
 
     def version(self) -> int:
