@@ -105,7 +105,8 @@ class Inferior:
 
     def send(self, command: Command) -> None:
         assert self._process is not None
-        if isinstance(command, Restart) and (self._mailbox.silent or self._process.popen.poll() is not None):
+        gone = self._mailbox.over or self._mailbox.silent or self._process.popen.poll() is not None
+        if isinstance(command, Restart) and gone:
             self._again(command)
             return
         self._mailbox.asked()

@@ -69,6 +69,11 @@ class Mailbox:
                 self._unanswered = time.monotonic()
 
     @property
+    def over(self) -> bool:
+        """Whether nothing comes any more."""
+        return bool(self._error)
+
+    @property
     def newest(self) -> Snapshot:
         """The newest snapshot; the same object as before if nothing has happened since."""
         with self._changed:

@@ -91,6 +91,43 @@ def test_a_killed_process_is_a_failed_run_and_restart_makes_another(begin):
     assert (again.epoch, again.hyperparameters.lr, again.error) == (0, 0.5, "")
 
 
+@pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_killed_process_never_looks_as_if_it_ran(kills, begin):
+    """Its last snapshots are still on their way when its end is known."""
+    for kill in range(kills):
+        inferior = begin(running=True)
+        inferior.ready()
+        wait_for(inferior, lambda s, kill=kill: s.steps > kill % 7)
+        os.kill(inferior.process.pid, signal.SIGKILL)
+        wait_for(inferior, lambda s: s.state == "failed")
+        for thread in inferior._process._threads:
+            thread.join(20)
+        assert inferior.snapshot.state == "failed"
+
+
+def test_a_restart_whose_experiment_cannot_be_loaded_is_a_failed_run(begin, experiment):
+    source = experiment("class Mine(Experiment):\n    dataset = 'xor'\n")
+    inferior = begin(source, running=True)
+    inferior.ready()
+    wait_for(inferior, lambda s: s.state == "running")
+    experiment("1 / 0")
+    os.kill(inferior.process.pid, signal.SIGKILL)
+    wait_for(inferior, lambda s: s.state == "failed")
+    inferior.send(Restart())
+    assert "ZeroDivisionError" in wait_for(inferior, lambda s: "Zero" in s.error).error
+    assert inferior.snapshot.state == "failed"
+    experiment("class Mine(Experiment):\n    dataset = 'xor'\n")
+    inferior.send(Restart())
+    wait_for(inferior, lambda s: s.state == "paused" and not s.error)
+
+
+def test_what_is_sent_before_it_listens_is_not_lost(begin):
+    inferior = begin()
+    inferior.send(Step(3))
+    inferior.ready()
+    wait_for(inferior, lambda s: s.steps == 3)
+
+
 def test_what_it_printed_before_it_crashed_is_shown(begin, experiment):
     source = experiment(
         """

@@ -262,9 +262,14 @@ def test_an_experiment_that_hangs_keeps_no_process(way, phase, how, terminal, tm
     assert app.process.wait() == CODES[way]
 
 
-@pytest.mark.parametrize("apps", [3, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("apps", "command"),
+    [
+        (2, "kill-server"),
+        *(pytest.param(8, how, marks=pytest.mark.slow) for how in ("kill-server", "kill-session", "kill-window")),
+    ],
+)
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux")
-@pytest.mark.parametrize("command", ["kill-server", "kill-session", "kill-window"])
 def test_apps_in_tmux_go_with_it(apps, command, tmp_path, runs):
     server = Tmux(tmp_path)
     try:
@@ -350,6 +355,12 @@ def all_started(mark: str) -> bool:
     return sleeping == 3 and max(commands.values()) == 2 and any("spawn_main" in command for command in commands)
 
 
+def inferior_of(app: Terminal) -> int:
+    """The process that trains."""
+    (child,) = Path(f"/proc/{app.process.pid}/task/{app.process.pid}/children").read_text().split()
+    return int(child)
+
+
 @pytest.mark.parametrize("way", ["q", "hang-up", "kill", "terminal closed"])
 def test_what_the_users_code_has_started_ends_with_the_app(way, terminal, tmp_path):
     (tmp_path / "starting.py").write_text(STARTING)
@@ -365,12 +376,24 @@ def test_what_the_users_code_has_started_ends_with_the_process_that_trains(termi
     app = terminal("starting.py", "--set", "epochs=1000000")
     app.read_until(b"running")
     until(lambda: all_started(app.mark), "all have been started")
-    (inferior,) = Path(f"/proc/{app.process.pid}/task/{app.process.pid}/children").read_text().split()
-    os.kill(int(inferior), signal.SIGKILL)
+    os.kill(inferior_of(app), signal.SIGKILL)
     until(lambda: list(living(app.mark)) == [app.process.pid], "only the app is left")
     app.read_until(b"failed")
     lose(app, "q")
     assert app.process.wait() == 0
+
+
+def test_it_ends_too_when_both_processes_are_killed_at_once(terminal, tmp_path):
+    """Nothing of ours is left that could end it, but what was set up for that."""
+    (tmp_path / "starting.py").write_text(STARTING)
+    app = terminal("starting.py", "--set", "epochs=1000000")
+    app.read_until(b"running")
+    until(lambda: all_started(app.mark), "all have been started")
+    inferior = inferior_of(app)
+    for pid in (app.process.pid, inferior):
+        os.kill(pid, signal.SIGKILL)
+    app.process.wait()
+    seconds_until_gone(app.mark)
 
 
 @pytest.mark.parametrize("ending", ["its last epoch", "an error", *(name for name in SIGNALS if name != "kill")])
