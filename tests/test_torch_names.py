@@ -483,7 +483,7 @@ def test_a_diagonal_looks_into_the_matrix_or_cannot_be_written() -> None:
 
 def test_what_drawn_programs_found() -> None:
     scope = in_numpy()
-    x, z = scope["x"], scope["z"]
+    x = scope["x"]
     assert x.new_tensor([0.1]).item() == 0.1  # not by way of float32
     assert x.count_nonzero(()).item() == x.count_nonzero(dim=()).item() == 5
     assert (x * 0.1).add(Tensor([[1], [2]]), alpha=0.3).data[0, 0] == 0.3  # as exact as x

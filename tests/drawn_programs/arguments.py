@@ -8,7 +8,6 @@ must fit together.
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -344,6 +343,3 @@ def extreme(d: Draw, x: Any) -> str:
     if way == 1:
         return d.one("", "dim=") + d.axis(x.ndim) + d.one("", ", keepdim=True")
     return d.operand(x, scalars=0)
-
-
-__all__ = ["BY_HAND", "NOT_DRAWN_PARAMETERS", "by_signature", "known", "math"]

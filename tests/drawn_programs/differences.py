@@ -160,6 +160,11 @@ def reshaped(run: Run, line: Line, message: str) -> Any:
     return "into the memory of" in message and line.name in kinds
 
 
+@meant("vector_to_parameters copies the numbers; PyTorch's parameters look into the vector afterwards")
+def parameters_of_a_vector(run: Run, line: Line, message: str) -> Any:
+    return "into the memory of" in message and uses(run, {"vector_to_parameters"})
+
+
 @meant("a gradient has memory of its own; PyTorch may hand out what it was given")
 def gradients_apart(run: Run, line: Line, message: str) -> Any:
     if "into the memory of" not in message:

@@ -124,6 +124,14 @@ def convolution(d: Draw) -> Drawn:
     return line(d, "conv2d", x, weight, bias, stride, padding, dilation, f"groups={groups}" if groups > 1 else "")
 
 
+def convolution_1d(d: Draw) -> Drawn:
+    dtype, channels = d.one(*FLOATS), d.between(1, 2)
+    x = d.tensor([d.between(1, 2), channels, d.between(2, 4)], (dtype,), fresh=0.7)
+    weight = d.tensor([d.between(1, 2), channels, d.between(1, 2)], (dtype,))
+    stride, padding = maybe(d, lambda: f"stride={d.between(1, 2)}"), maybe(d, lambda: f"padding={d.between(0, 1)}")
+    return line(d, "conv1d", x, weight, stride, padding)
+
+
 def pooled(d: Draw, name: str) -> Drawn:
     x, _ = images(d)
     options = [maybe(d, lambda: f"stride={pair(d, 1, 3)}"), maybe(d, lambda: f"padding={pair(d, 0, 1)}", 0.3)]
@@ -216,6 +224,7 @@ FUNCTIONAL: dict[str, Drawing] = {
     **{name: partial(binary, name=name) for name in ("binary_cross_entropy", "binary_cross_entropy_with_logits")},
     **{name: partial(pooled, name=name) for name in ("max_pool2d", "avg_pool2d")},
     "batch_norm": batch_norm,
+    "conv1d": convolution_1d,
     "conv2d": convolution,
     "cosine_similarity": similar,
     "embedding": looked_up,
@@ -276,6 +285,13 @@ def as_vector(d: Draw) -> Drawn:
     return Line(text, name="parameters_to_vector", targets=(target,))
 
 
+def from_vector(d: Draw) -> Drawn:
+    parts = [d.new([2], "float64", False), d.new([1, 2], "float64", False)]
+    vector = d.new([4], "float64", False)
+    text = f"nn.utils.vector_to_parameters({vector}, [{', '.join(parts)}])"
+    return Line(text, name="vector_to_parameters", targets=tuple(parts), writes=True)
+
+
 INIT: dict[str, Drawing] = {
     **{name: partial(filled, name=name) for name in ("zeros_", "ones_", "constant_", "eye_")},
     **{
@@ -290,4 +306,5 @@ INIT: dict[str, Drawing] = {
 UTILS: dict[str, Drawing] = {
     **{name: partial(clipped, name=name) for name in ("clip_grad_norm_", "clip_grad_value_")},
     "parameters_to_vector": as_vector,
+    "vector_to_parameters": from_vector,
 }

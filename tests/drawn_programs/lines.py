@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from tests.drawn_programs.arguments import BY_HAND, by_signature, indices, product
 from tests.drawn_programs.running import Line
-from tests.drawn_programs.values import DTYPES, FLOATS, Draw, dtype_of
+from tests.drawn_programs.values import FLOATS, Draw, dtype_of
 
 Drawn = Line | None
 
@@ -318,5 +316,3 @@ GENERAL: dict[Callable[[Draw], Drawn], float] = {
     grad_of: 1,
     unrecorded: 2,
 }
-
-__all__ = ["DTYPES", "GENERAL", "PROPERTIES", "call", "derivative", "property_of", "torch"]

@@ -6,9 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import tinygrad_nn
-from tests.drawn_programs.arguments import PARAMETERS
-from tests.drawn_programs.functional import maybe, pair, shares
+from tests.drawn_programs.functional import maybe, shares
 from tests.drawn_programs.running import Line
 from tests.drawn_programs.values import Draw
 from tinygrad_nn import nn, optim
@@ -36,6 +34,13 @@ def conv(d: Draw, shape: list[int]) -> tuple[str, list[int]] | None:
     options = maybe(d, lambda: "bias=False, ", 0.3)
     lengths = [m + 2 * padding - size + 1 for m in shape[2:]]
     return f"nn.Conv2d({shape[1]}, {n}, {size}, padding={padding}, {options}{DTYPE})", [shape[0], n, *lengths]
+
+
+def conv1d(d: Draw, shape: list[int]) -> tuple[str, list[int]] | None:
+    if len(shape) != 3 or shape[2] < 2:
+        return None
+    n, padding = d.between(1, 3), d.between(0, 1)
+    return f"nn.Conv1d({shape[1]}, {n}, 2, padding={padding}, {DTYPE})", [shape[0], n, shape[2] + 2 * padding - 1]
 
 
 def pool(name: str) -> Layer:
@@ -110,6 +115,7 @@ LAYERS: dict[str, Layer] = {
     "AvgPool2d": pool("AvgPool2d"),
     "BatchNorm1d": batch_norm("BatchNorm1d", (2, 3)),
     "BatchNorm2d": batch_norm("BatchNorm2d", (4,)),
+    "Conv1d": conv1d,
     "Conv2d": conv,
     "Dropout": dropout("Dropout"),
     "Dropout2d": dropout("Dropout2d"),
@@ -232,8 +238,10 @@ def optimisers() -> list[str]:
 
 
 def schedules() -> list[str]:
-    place = getattr(optim, "lr_scheduler", optim)
-    return [name for name in SCHEDULES if hasattr(place, name)]
+    return [name for name in (*SCHEDULES, "SequentialLR") if hasattr(optim.lr_scheduler, name)]
+
+
+CONTAINERS = (nn.Module, nn.ModuleDict, nn.ModuleList, nn.ParameterList)
 
 
 def layers() -> dict[str, Layer]:
@@ -243,13 +251,16 @@ def layers() -> dict[str, Layer]:
         value = getattr(nn, name)
         if name not in found and isinstance(value, type) and issubclass(value, nn.Module) and name not in LOSSES:
             parameters = inspect.signature(value).parameters.values()
-            if all(p.default is not p.empty for p in parameters) and value not in (
-                nn.Module,
-                getattr(nn, "ModuleList", None),
-                getattr(nn, "ModuleDict", None),
-            ):
+            if all(p.default is not p.empty for p in parameters) and value not in CONTAINERS:
                 found[name] = activation(name)
     return found
+
+
+def drawn_there() -> set[str]:
+    """The public names that trainings are drawn of."""
+    parts = {*layers(), *LOSSES, "Embedding", "Parameter", "ModuleList"}
+    kinds = {f"optim.{name}" for name in (*optimisers(), *schedules())}
+    return {f"nn.{name}" for name in parts} | kinds | {f"optim.lr_scheduler.{name}" for name in schedules()}
 
 
 def training(d: Draw) -> list[Line]:
@@ -274,7 +285,14 @@ def training(d: Draw) -> list[Line]:
         parts.append(("Linear", text))
     names = " ".join(name for name, _ in parts)
     network = f"nn.Sequential({', '.join(text for _, text in parts)})"
+    given = x
+    if d.chance(0.1):  # the rows of a table, of which an index tells which
+        index = d.new([*d.data(x).shape[:-1]], "int64", False, 0, 2)
+        network = f"nn.Sequential(nn.Embedding(3, {d.data(x).shape[-1]}, {DTYPE}), {network})"
+        given, names = index, f"Embedding {names}"
     lines = [Line(f"net = {network}", name=names), Line("fill(net)", name="fill")]
+    if d.chance(0.1):
+        lines[0] = Line(f"net = nn.ModuleList([{network}])[0]", name=names)
     lines.append(Line(f"{d.variable()} = list(net.state_dict())", name="state_dict", targets=(f"v{d.count}",)))
     loss = d.one(*(name for name in LOSSES if hasattr(nn, name)))
     drawn_loss = LOSSES[loss](d, shape)
@@ -296,7 +314,12 @@ def training(d: Draw) -> list[Line]:
     else:
         lines.append(Line(f"opt = optim.{optimiser}(net.parameters(), {', '.join(settings)})", name=optimiser))
     schedule = d.one(*schedules()) if d.chance(0.4) else ""
-    if schedule:
+    if schedule == "SequentialLR":
+        parts_of_it = "[optim.lr_scheduler.LinearLR(opt), optim.lr_scheduler.StepLR(opt, 1)]"
+        lines.append(
+            Line(f"sched = optim.lr_scheduler.SequentialLR(opt, {parts_of_it}, milestones=[2])", name=schedule)
+        )
+    elif schedule:
         lines.append(Line(f"sched = optim.lr_scheduler.{schedule}(opt, {SCHEDULES[schedule](d)})", name=schedule))
     if d.chance(0.1):
         lines.append(Line("net.eval()", name="eval"))
@@ -305,7 +328,7 @@ def training(d: Draw) -> list[Line]:
         lines.append(
             Line(d.one("opt.zero_grad()", "net.zero_grad()", "opt.zero_grad(set_to_none=True)"), name="zero_grad")
         )
-        lines.append(Line(f"{y} = net({x})", name=names, targets=(y,), writes=True))
+        lines.append(Line(f"{y} = net({given})", name=names, targets=(y,), writes=True))
         lines.append(Line(f"{value} = lossf({y}{before}, {drawn_loss[1]})", name=loss, targets=(value,)))
         lines.append(Line(f"{value}.backward()", name="backward", walks=True))
         if d.chance(0.15):
@@ -324,6 +347,3 @@ def training(d: Draw) -> list[Line]:
         if i == 0 and d.chance(0.1):
             lines.append(Line("opt.load_state_dict(opt.state_dict())", name=optimiser))
     return lines
-
-
-__all__ = ["PARAMETERS", "pair", "tinygrad_nn", "training"]

@@ -1,19 +1,21 @@
-"""Whole programs, one for a seed."""
+"""Whole programs, one for each seed, and what comes of many."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
+from tests.drawn_programs.differences import excuse
 from tests.drawn_programs.face import Drawing, drawing, public
 from tests.drawn_programs.lines import GENERAL
 from tests.drawn_programs.networks import training
-from tests.drawn_programs.running import Excuse, Excused, Fault, Line, RefusedHere, Run, shrunk, source
+from tests.drawn_programs.running import Excused, Fault, Line, RefusedHere, Run, shrunk, source
 from tests.drawn_programs.values import Draw
 
 LINES = 14
+TRAININGS = 5  # one program in so many trains a network
 
 
 @cache
@@ -26,33 +28,34 @@ def drawings() -> dict[str, Drawing]:
 class Tally:
     """What came of the lines of many programs, by the name that each tried."""
 
+    programs: int = 0
     agreed: Counter[str] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # here, where PyTorch does it
     wider: Counter[tuple[str, str]] = field(default_factory=Counter)  # PyTorch refuses it
     excused: Counter[str] = field(default_factory=Counter)
-    faults: dict[str, tuple[int, str]] = field(default_factory=dict)  # the first seed of each, and the program
+    faults: list[str] = field(default_factory=list)  # each a program that shows one
 
 
-def program(seed: int, excuse: Excuse, tally: Tally) -> str | None:
-    """Draw and run a program. If something is wrong in it, the program as a file that shows it."""
-    run = Run(excuse)
-    d = Draw(seed, run)
+def lines_of(d: Draw, seed: int) -> Iterator[Line | None]:
+    """The lines of the program of a seed, each drawn when those before it have run."""
+    if seed % TRAININGS == 0:
+        yield from training(d)
+        return
     ways, weights = list(GENERAL), list(GENERAL.values())
-    named = drawings()
-
-    def one_line() -> Line | None:
+    for _ in range(d.between(3, LINES)):
         if d.chance(0.6):
-            return named[d.one(*named)](d)
-        return d.random.choices(ways, weights)[0](d)
-
-    def lines() -> Iterator[Line | None]:
-        if seed % 5 == 0:
-            yield from training(d)
+            yield drawings()[d.one(*drawings())](d)
         else:
-            yield from (one_line() for _ in range(d.between(3, LINES)))
+            yield d.random.choices(ways, weights)[0](d)
 
+
+def program(seed: int, tally: Tally) -> Run:
+    """Draw and run the program of a seed, and note what came of it."""
+    run = Run(excuse)
+    name = ""
+    tally.programs += 1
     try:
-        for line in lines():
+        for line in lines_of(Draw(seed, run), seed):
             if line is None:
                 continue
             name = line.name
@@ -63,14 +66,21 @@ def program(seed: int, excuse: Excuse, tally: Tally) -> str | None:
                 tally.refused[name, run.refusal] += 1
             elif outcome == "refused there":
                 tally.wider[name, run.refusal] += 1
-            if outcome != "agrees" and seed % 5 == 0:
-                break
+            if outcome != "agrees" and seed % TRAININGS == 0:
+                break  # the lines of a training stand on each other
     except Excused as reason:
         tally.excused[str(reason)] += 1
     except RefusedHere as refusal:
         tally.refused[name, str(refusal)] += 1
     except Fault as fault:
-        lines = [*run.lines, *([fault.line] if fault.line not in run.lines else [])]
-        lines = shrunk(lines, fault, excuse)
-        return f"# {fault}\n{source(lines, seed)}"
-    return None
+        lines = [*run.lines, *([] if fault.line in run.lines else [fault.line])]
+        shown = "\n".join(f"# {text}" for text in str(fault).splitlines())
+        tally.faults.append(f"{shown}\n{source(shrunk(lines, fault, excuse), seed)}")
+    return run
+
+
+def programs(seeds: Iterable[int]) -> Tally:
+    tally = Tally()
+    for seed in seeds:
+        program(seed, tally)
+    return tally

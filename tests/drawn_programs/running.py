@@ -6,7 +6,6 @@ take our digits, so that rounding does not add up over lines and no comparison o
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 
 import tinygrad_nn
-from tests.comparing import Difference, Unlike, in_words, same
+from tests.comparing import Difference, in_words, same
 from tinygrad_nn import Tensor
 
 REFUSALS = (
@@ -359,18 +358,3 @@ def largest_of(t: Any) -> float:
     finite = t.detach().abs()
     finite = finite[finite.isfinite()]
     return float(finite.max()) if finite.numel() else 0.0
-
-
-__all__ = [
-    "Excused",
-    "Fault",
-    "Line",
-    "RefusedHere",
-    "Run",
-    "Unlike",
-    "largest_of",
-    "math",
-    "replay",
-    "shrunk",
-    "source",
-]
