@@ -238,6 +238,14 @@ def test_as_pytorch_makes_them(name):
             np.testing.assert_allclose(ours.data, theirs.numpy(), rtol=1e-6 if ours.dtype == np.float32 else 1e-12)
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_whole_numbers_are_finite(value):
+    with pytest.raises(ValueError, match="int32 holds neither NaN nor infinity"):
+        tn.full((2,), value, dtype=np.int32)
+    with pytest.raises(ValueError, match="int64 holds neither NaN nor infinity"):
+        tn.full_like(tn.arange(3), value)
+
+
 DEVICES = [
     "tensor([1.0])", "as_tensor([1.0])", "zeros(2)", "zeros_like(x)", "ones(2)", "ones_like(x)", "empty(2)",
     "empty_like(x)", "full((2,), 1)", "full_like(x, 1)", "eye(2)", "arange(3)", "linspace(0, 1, 3)", "rand(2)",

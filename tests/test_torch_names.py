@@ -488,6 +488,16 @@ def test_what_drawn_programs_found() -> None:
     assert x.count_nonzero(()).item() == x.count_nonzero(dim=()).item() == 5
     assert (x * 0.1).add(Tensor([[1], [2]]), alpha=0.3).data[0, 0] == 0.3  # as exact as x
     assert x.take_along_dim(Tensor([[-1], [0]]), 1).tolist() == [[2], [3]]
+    bad = Tensor(np.array([[np.nan, 1.0]]), requires_grad=True)
+    assert bad.addmm(x[:, :1], x[:1, :2], beta=0).data[0, 0] == 0  # what is not asked for does not matter
+    assert Tensor([[1.0, 2.0]]).addmm(bad, Tensor(np.eye(2)), alpha=0).tolist() == [[1, 2]]
+    bad.addmm(x[:, :1], x[:1, :2], beta=0).sum().backward()
+    assert bad.grad is not None
+    assert bad.grad.tolist() == [[0, 0]]
+    whole = Tensor([1, 4])
+    for y in (whole.clamp(Tensor([1.5])), whole.clamp(max=Tensor([[2.5]])), whole.clamp(0.5, Tensor([3]))):
+        assert y.dtype == np.float32
+    assert whole.clamp(Tensor([2]), 3).dtype == np.int64
     nan = Tensor(np.array([np.nan, 5.0]), requires_grad=True)
     y = Tensor(np.array([1.0, 5.0])) % nan
     y.sum().backward()
@@ -500,6 +510,7 @@ def test_what_drawn_programs_found() -> None:
         (lambda: x.logical_and(Tensor([True, False])), r"\(2, 3\) and \(2,\) do not broadcast"),
         (lambda: x.isclose(Tensor([1.0, 2.0])), r"\(2, 3\) and \(2,\) do not broadcast"),
         (lambda: x.clamp(Tensor([1.0, 2.0])), r"\(2, 3\) and \(2,\) do not broadcast"),
+        (lambda: whole.new_full((2,), np.inf), "int64 holds neither NaN nor infinity"),
         (lambda: Tensor(np.zeros((0, 2))).argmax(0), "of no elements there is none"),
         (lambda: Tensor(np.zeros(0)).argmin(), "of no elements there is none"),
     ):

@@ -6,6 +6,7 @@ What is random comes from `rng`, a `numpy.random.Generator`, or else from the de
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias, overload
 
@@ -116,9 +117,10 @@ def full(
 ) -> Tensor:
     """`fill_value` everywhere: an integer makes integers and a boolean booleans, unless a dtype is given."""
     value = fill_value.item() if isinstance(fill_value, Tensor | np.generic) else fill_value
-    return _made(
-        np.full(varargs((shape,)), value, as_array(value).dtype if dtype is None else dtype), requires_grad, device
-    )
+    found = as_array(value).dtype if dtype is None else np.dtype(dtype)
+    if found.kind in "iu" and not math.isfinite(value):
+        raise ValueError(f"{found} holds neither NaN nor infinity, {value!r} does not fit")
+    return _made(np.full(varargs((shape,)), value, found), requires_grad, device)
 
 
 def full_like(

@@ -258,7 +258,7 @@ def product(d: Draw, x: Any) -> str:
 def added_product(d: Draw, x: Any) -> str:
     n = x.shape[-1] if x.ndim else 2
     factors = f"{d.tensor([d.between(1, 3), 2], (dtype_of(x),))}, {d.tensor([2, n], (dtype_of(x),))}"
-    number = d.scalar() if dtype_of(x) in FLOATS else str(d.between(-2, 2))
+    number = str(d.one(0.5, 2, -1.0, 0) if dtype_of(x) in FLOATS else d.between(-2, 2))
     return factors + d.one("", f", beta={number}", f", alpha={number}")
 
 

@@ -131,7 +131,21 @@ def product_of_infinity(run: Run, line: Line, message: str) -> Any:
 @meant("statistics are composed: beside NaN or infinity their gradient is NaN in some places more")
 def statistics_of_infinity(run: Run, line: Line, message: str) -> Any:
     composed = {"var", "std", "batch_norm", "layer_norm", "group_norm", "cosine_similarity", "normalize"}
-    return line.walks and not_finite(run) and uses(run, composed) and "(nan)" in message.split(", not ")[0]
+    return not_finite(run) and (
+        (line.walks and uses(run, composed) and "(nan)" in message.split(", not ")[0])
+        or (line.name in composed and "(nan)" in message)  # the numbers themselves, by which formula they come
+    )
+
+
+@meant("what a division by infinity leaves has the dividend for a gradient's weight, and no NaN beside it")
+def rest_of_infinity(run: Run, line: Line, message: str) -> Any:
+    rest = uses(run, {"remainder", "fmod"}) or any(earlier.name in ("%", "%=") for earlier in run.lines)
+    return line.walks and not_finite(run) and rest and "not np.float" in message
+
+
+@meant("nothing is assigned in any shape that holds nothing")
+def assigned_nothing(run: Run, line: Line, message: str) -> Any:
+    return line.name == "[]=" and "shape mismatch" in message and any(not t.numel() for t in tensors(run))
 
 
 @meant("whether a gradient that is constant, or always 0, has a graph")
@@ -143,7 +157,13 @@ def constant_gradients(run: Run, line: Line, message: str) -> Any:
 @meant("a gradient of a gradient may go through an operation's output where PyTorch's goes through its input")
 def through_the_output(run: Run, line: Line, message: str) -> Any:
     again = any("create_graph" in earlier.here for earlier in run.lines)
-    return line.walks and "appears to not have been used" in message and again
+    return line.name == "grad" and again and (line.walks and not of_a_leaf(run, line))
+
+
+def of_a_leaf(run: Run, line: Line) -> bool:
+    """Whether the gradient of a leaf is asked for."""
+    asked = re.search(r"\[(v\d+)\]", line.here)
+    return asked is not None and bool(run.theirs[asked.group(1)].is_leaf)
 
 
 # --- memory

@@ -178,7 +178,7 @@ def backward(d: Draw) -> Drawn:
     if d.chance(0.15):
         options.append("create_graph=True")
     shape = d.data(y).shape
-    weights = d.tensor(shape, (dtype_of(d.data(y)),)) if d.chance(0.5) else ""
+    weights = f"{d.tensor(shape, (dtype_of(d.data(y)),))} * 1" if d.chance(0.5) else ""  # not to be the gradient itself
     if weights:
         receiver, options = y, [weights, *options]
     else:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..constants import ONE, ZERO
 from ..node import Array
-from ..tensor import Tensor
+from ..tensor import DEFAULT_DTYPE, Tensor
 from .axes import common_shape
 from .error_function import error_function
 from .primitive import Primitive, floats
@@ -200,7 +200,11 @@ def bounded(x: Any, low: Any = None, high: Any = None) -> Any:
     """
     value, lower, upper = (a.data if isinstance(a, Tensor) else a for a in (x, low, high))
     common_shape(*(np.shape(a) for a in (value, lower, upper) if a is not None))
-    if value.dtype.kind == "f":  # a bound of integers, or a single one, changes no dtype
+    if value.dtype.kind != "f":  # whole numbers with a bound that is not one
+        floating = [DEFAULT_DTYPE if isinstance(a, float) else a.dtype for a in (lower, upper) if _is_floating(a)]
+        if floating:
+            return bounded(astype(x, dtype=np.result_type(*floating)), low, high)
+    else:  # a bound of integers, or a single one, changes no dtype
         lower, upper = (
             a.astype(value.dtype) if isinstance(a, np.ndarray) and (a.dtype.kind != "f" or not a.ndim) else a
             for a in (lower, upper)
@@ -216,3 +220,7 @@ def bounded(x: Any, low: Any = None, high: Any = None) -> Any:
     if high is not None:
         y = where((value > upper) | (False if lower is None else np.less(upper, lower)), high, y)
     return y
+
+
+def _is_floating(bound: Any) -> bool:
+    return isinstance(bound, float) or (isinstance(bound, np.ndarray) and bound.dtype.kind == "f")

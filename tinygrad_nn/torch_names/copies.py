@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import ops
+from ..creation import full
 from ..node import Array
 from ..tensor import Operand, Tensor, changed, check_device, no_device, varargs
 from . import CPU, pointwise
@@ -132,8 +133,7 @@ def new_full(
     device: Any = None,
 ) -> Tensor:
     """One number in another shape."""
-    check_device(device)
-    return Tensor(np.full(size, fill_value, input.dtype if dtype is None else dtype), requires_grad)
+    return full(size, fill_value, input.dtype if dtype is None else dtype, requires_grad, device=device)
 
 
 # --- in place, with all that `x += y` and `x[...] = y` refuse

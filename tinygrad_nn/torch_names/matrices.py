@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import ops
 from ..ops.axes import common_shape
 from ..tensor import Tensor
 
@@ -28,10 +29,15 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: 
     product = _product("addmm", mat1, mat2, 2, 2)
     if common_shape(input.shape, product.shape) != product.shape:
         raise ValueError(f"addmm of {input.shape} with a product of shape {product.shape}, to which it must broadcast")
-    scaled = product if alpha == 1 else product * alpha
-    if beta == 0:  # NaN in what is not asked for does not matter
-        return scaled
-    return scaled + (input if beta == 1 else input * beta)
+    return _times(product, alpha) + _times(input, beta)
+
+
+def _times(x: Tensor, factor: float) -> Tensor:
+    """factor · x; times 0, NaN in it does not matter."""
+    if factor == 0:
+        nothing: Tensor = ops.where(False, x, 0)
+        return nothing
+    return x if factor == 1 else x * factor
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
