@@ -159,7 +159,9 @@ OPERATIONS: dict[str, Operation] = {
     "prod(axis)": Operation(lambda x, axis: x.prod(axis=axis), np.prod, none=True),
     "cumsum": Operation(method("cumsum"), np.cumsum, method("cumsum")),
     "cumprod": Operation(method("cumprod"), np.cumprod, method("cumprod")),
-    "count_nonzero": Operation(method("count_nonzero"), np.count_nonzero, method("count_nonzero"), smooth=False, **ALL),
+    "count_nonzero": Operation(
+        method("count_nonzero"), np.count_nonzero, method("count_nonzero"), smooth=False, all_of_none=True, **ALL
+    ),
     "sort": Operation(lambda x, axis: x.sort(axis).values, np.sort, lambda x, axis: x.sort(axis).values),
     "argsort": Operation(method("argsort"), np.argsort, method("argsort"), smooth=False),
     "topk": Operation(
