@@ -110,7 +110,9 @@ class Terminal:
 
 
 def environment(mark: str = "") -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", MARK: mark}
+    """This process's, without the size of its own terminal, which readline leaves there: the pseudo-terminal's counts."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    return {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", MARK: mark}
 
 
 def living(mark: str) -> dict[int, str]:
