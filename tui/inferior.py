@@ -324,6 +324,8 @@ def main() -> NoReturn:
         _refuse(served, user_traceback(error))
     if start.running:
         worker.send(Run())
+    with contextlib.suppress(OSError):  # the screen has gone
+        served.connection.send(worker.snapshot)  # now: once the user's code runs, a loop in C holds every thread up
     worker.start()
     served.worker = worker
     served.tell(worker)

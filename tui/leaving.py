@@ -37,7 +37,7 @@ WORDS = {Exit.HUNG_UP: "the terminal has gone", Exit.INTERRUPTED: "interrupted",
 WAKE, STOP = 0, 255  # in the pipe, beside the numbers of signals
 GRACE = 1.0  # seconds for what is to be done once a process was told to go
 SAVING = 5.0  # seconds that saving may take at the end, where the disk is slow
-RESTORING = 0.5  # for the terminal, where nobody reads it
+SPEAKING = 0.5  # for the last words, and the terminal as it was: perhaps nobody reads it
 RESET = (  # what an app has asked of its terminal, taken back
     "\x18\x1b[<u\x1b[?2048l\x1b[?2004l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[?1004l\x1b[?2026l"
     "\x1b[?7h\x1b[0m\x1b[?1049l\x1b[?25h"
@@ -63,6 +63,7 @@ class _Hearing:
         self.part = _Part()
         self._deadline: float | None = None
         self._leaves = False
+        self._latest = 0.0  # then it leaves, saved or not
         self._before = _children()
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
@@ -171,14 +172,13 @@ class _Hearing:
 
     def _leave(self) -> None:
         """Save what there is to save, and end the process here and now."""
-        self._leaves = True
+        self._leaves, self._latest = True, time.monotonic() + SAVING
         saving = threading.Thread(target=self._save, daemon=True)
         with contextlib.suppress(RuntimeError):  # the interpreter is on its way out: all has been saved
             saving.start()
-            latest = time.monotonic() + SAVING
             poll = select.poll()
             poll.register(self._read, select.POLLIN)
-            while saving.is_alive() and time.monotonic() < latest:
+            while saving.is_alive() and time.monotonic() < self._latest:
                 if poll.poll(20) and signal.SIGINT in os.read(self._read, 4096):
                     break
         self.end_children()
@@ -189,6 +189,7 @@ class _Hearing:
         words = ""
         with contextlib.suppress(Exception):
             words = part.save()
+        self._latest = time.monotonic() + SPEAKING
         if self.told in WORDS and part.settings is None:
             words += f"nn-debug: {WORDS[self.told]}\n"
         if part.settings is not None and part.terminal is not None:
@@ -316,7 +317,7 @@ def _settings(terminal: int) -> Any:
 
 
 def _restore(terminal: int, settings: Any, words: str) -> None:
-    """Leave a terminal as it was found, with some last words, though nobody may read it: nothing here waits."""
+    """Leave a terminal as it was found, with some last words, though nobody may read it: the process does not wait."""
     import termios
 
     # Where a shell has the terminal again, setting it would stop this process.
@@ -328,8 +329,8 @@ def _restore(terminal: int, settings: Any, words: str) -> None:
         null = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):  # no more of the screen
             os.dup2(null, stream)
-        rest, latest = (RESET + words).encode(), time.monotonic() + RESTORING
-        while rest and time.monotonic() < latest:
+        rest = (RESET + words).encode()
+        while rest:
             try:
                 rest = rest[os.write(own, rest) :]
             except BlockingIOError:

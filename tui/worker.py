@@ -92,7 +92,6 @@ class Worker:
     def start(self) -> None:
         # Python's threads take turns; shorter ones let the screen answer a key while the training is at it.
         sys.setswitchinterval(0.0005)
-        self.fresh.set()
         self._thread.start()
 
     def send(self, command: Command) -> None:

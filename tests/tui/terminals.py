@@ -110,7 +110,7 @@ class Terminal:
 
 
 def environment(mark: str = "") -> dict[str, str]:
-    """This process's, without the size of its own terminal, which readline leaves there: the pseudo-terminal's counts."""
+    """This process's, without the size of its own terminal (readline leaves it there): the pseudo-terminal's counts."""
     kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     return {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", MARK: mark}
 

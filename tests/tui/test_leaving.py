@@ -613,6 +613,23 @@ def test_what_cannot_be_saved_keeps_no_process(save, tmp_path):
     )
 
 
+def test_words_that_nobody_reads_keep_no_process():
+    code = """
+    import os, signal, sys, threading
+    from tui import leaving
+    leaving.SAVING = 1000
+    with leaving.hearing(), leaving.tidily(str):
+        threading.Timer(1, os.kill, [os.getpid(), signal.SIGTERM]).start()
+        print("x" * 10_000_000, flush=True)
+    """
+    code = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as process:
+        try:
+            assert process.wait(60) == 143
+        finally:
+            process.kill()
+
+
 def test_an_interrupt_while_it_saves_ends_it(tmp_path):
     script(
         """
