@@ -171,11 +171,13 @@ class _Process:
     def close(self, timeout: float = POLITE) -> None:
         self._closing = True
         self.send(None)
+        if self._connection is None:  # it has begun nothing yet that it would have to end
+            timeout = 0.0
         if not self._ended(timeout) and not (self._parted.is_set() and self._ended(SAVING)):
             self._kill()
-        self._ended(timeout)
+        self._ended(POLITE)
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(POLITE)
 
     def _ended(self, timeout: float) -> bool:
         try:
