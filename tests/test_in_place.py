@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.ops.strategies import cases
 from tinygrad_nn import Tensor, detect_anomaly, grad, nn, no_grad
-from tinygrad_nn.constants import constant
-from tinygrad_nn.node import note_write, saved, writes
+from tinygrad_nn.core.constants import constant
+from tinygrad_nn.core.writes import note_write, saved, writes
 from tinygrad_nn.ops import TABLE
 
 

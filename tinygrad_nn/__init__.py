@@ -5,7 +5,8 @@ from importlib import import_module as _import_module
 
 import numpy as _np
 
-from .autodiff import enable_grad, grad, is_grad_enabled, no_grad
+from . import numpy_interface as _numpy_interface
+from .core.backward import enable_grad, grad, is_grad_enabled, no_grad
 from .creation import (
     arange,
     as_tensor,
@@ -31,8 +32,9 @@ from .creation import (
 )
 from .generator import manual_seed
 from .ops import Primitive, concatenate, einsum, maximum, minimum, one_hot, pad, stack
-from .tensor import Tensor, tensor
-from .tensor import further_names as _further_names
+from .tensors import Tensor, tensor
+from .tensors import above as _above
+from .tensors import further_names as _further_names
 from .torch_names import TensorNames as _TensorNames
 from .torch_names.elsewhere import ABSENT as _ABSENT
 
@@ -108,6 +110,15 @@ _LATE = {
     **dict.fromkeys(("hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), ".func"),
 }
 _further_names(vars(_TensorNames), _ABSENT)
+
+
+def _picture(of: Tensor) -> str | None:
+    from .graph.draw import svg_or_none
+
+    return svg_or_none(of)
+
+
+_above.ufunc, _above.function, _above.picture = _numpy_interface.ufunc, _numpy_interface.function, _picture
 
 if not _typing.TYPE_CHECKING:
 

@@ -14,10 +14,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .node import Array, Node, mode, saved
-from .ops.primitive import Primitive
+from .core.node import Array, Node, Rule, Value
+from .core.observe import Observer, begin, end
+from .core.writes import saved
 from .place import Place, caller
-from .tensor import Tensor
 
 
 class AnomalyError(FloatingPointError):
@@ -33,7 +33,7 @@ class AnomalyError(FloatingPointError):
         self.ranges = tuple(ranges)
 
 
-class detect_anomaly:  # noqa: N801 - PyTorch's name
+class detect_anomaly(Observer):  # noqa: N801 - PyTorch's name
     """A context in which the first operation that turns finite numbers into NaN or infinity is an AnomalyError.
 
     The message names the operation, the shapes and ranges of its inputs, the module it is in and the user's
@@ -48,21 +48,19 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
     def __init__(self) -> None:
         self.places: WeakKeyDictionary[Node, Place] = WeakKeyDictionary()
         self.checksums: WeakKeyDictionary[Node, list[int]] = WeakKeyDictionary()
-        self._before: list[tuple[Any, Any, FrameType]] = []
+        self._until: list[FrameType] = []
 
     def __enter__(self) -> detect_anomaly:
-        self._before.append((mode.watch, mode.watch_gradient, sys._getframe(1)))
-        mode.watch, mode.watch_gradient = self._forward, self._backward
+        self._until.append(sys._getframe(1))
+        begin(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        mode.watch, mode.watch_gradient, _until = self._before.pop()
+        end(self)
+        self._until.pop()
 
-    def _forward(self, primitive: Primitive, arrays: Sequence[Any], attrs: dict[str, Any], out: Tensor) -> None:
-        outer, _, until = self._before[-1]
-        if outer is not None:
-            outer(primitive, arrays, attrs, out)
-        place = caller(until)
+    def operation(self, primitive: Rule, arrays: Sequence[Any], attrs: dict[str, Any], out: Value) -> None:
+        place = caller(self._until[-1])
         if isinstance(out.node, Node):
             self.places[out.node] = place
             self.checksums[out.node] = [_checksum(a) for a in saved(out.node)]
@@ -73,23 +71,27 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
                 [_range(a) for a in arrays],
             )
 
-    def _backward(self, node: Node, i: int | None, gradient: Any) -> None:
-        name, place = node.primitive.name, self.places.get(node)
-        where = f"\n  forward: {place}" if place else ""
-        if i is None:
-            if node in self.checksums and self.checksums[node] != [_checksum(a) for a in saved(node)]:
-                raise RuntimeError(
-                    f"an array that {name} saved has been changed in place between forward and backward{where}"
-                )
-            return
-        values = gradient.data if isinstance(gradient, Tensor) else gradient
+    def begins(self, node: Node) -> None:
+        if node in self.checksums and self.checksums[node] != [_checksum(a) for a in saved(node)]:
+            raise RuntimeError(
+                f"an array that {node.primitive.name} saved has been changed in place between forward and backward"
+                f"{self._forward(node)}"
+            )
+
+    def gradient(self, node: Node, i: int, gradient: Any) -> None:
+        values = gradient.data if isinstance(gradient, Value) else gradient
         if not _finite(values):
             raise AnomalyError(
-                f"the gradient of {name} for its input {i} holds {not_finite(values)}{where}\n"
-                f"{_described(node.arrays or ())}",
-                name,
+                f"the gradient of {node.primitive.name} for its input {i} holds {not_finite(values)}"
+                f"{self._forward(node)}\n{_described(node.arrays or ())}",
+                node.primitive.name,
                 [_range(a) for a in node.arrays or ()],
             )
+
+    def _forward(self, node: Node) -> str:
+        """Where the operation was called whose backward this is, as a line of a message."""
+        place = self.places.get(node)
+        return f"\n  forward: {place}" if place else ""
 
 
 def _finite(values: Any) -> bool:

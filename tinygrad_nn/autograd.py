@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import autodiff
 from .anomaly import detect_anomaly
-from .autodiff import enable_grad, no_grad
+from .core.backward import enable_grad, no_grad
+from .core.backward import grad as gradients
 from .missing import missing
-from .tensor import Tensor
+from .tensors import Tensor
 
 __all__ = ["backward", "detect_anomaly", "enable_grad", "grad", "no_grad"]
 
@@ -44,7 +44,7 @@ def grad(
         watched = [(i, x) for i, x in enumerate(given) if x.requires_grad]
         handles = [x.register_hook(lambda _, i=i: arrived.add(i)) for i, x in watched]  # type: ignore[misc]
     try:
-        found = autodiff.grad(
+        found = gradients(
             outputs,
             given,
             grad_outputs,

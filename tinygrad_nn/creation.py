@@ -13,10 +13,10 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from .core.node import DEFAULT_DTYPE, Array, as_array
 from .generator import Rng, rng_or_default
-from .node import Array
 from .ops.axes import common_shape
-from .tensor import DEFAULT_DTYPE, Tensor, as_array, check_device, varargs
+from .tensors import Tensor, check_device, varargs
 
 Length: TypeAlias = int | Sequence[int]  # of each axis, or of all
 

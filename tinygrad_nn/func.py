@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .autodiff import enable_grad, grad
+from .core.backward import enable_grad, grad
+from .core.node import as_array
 from .ops import stack
-from .tensor import Tensor, as_array
+from .tensors import Tensor
 
 Function: TypeAlias = Callable[..., Tensor]
 Inputs: TypeAlias = "Tensor | Sequence[Tensor]"

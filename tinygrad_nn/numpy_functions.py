@@ -15,7 +15,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from . import ops
-from .tensor import DEFAULT_DTYPE, Axis, Tensor
+from .core.node import DEFAULT_DTYPE, Axis
+from .core.primitive import plain
+from .tensors import Tensor
 
 ABSENT: Any = inspect.signature(np.sum).parameters["keepdims"].default  # NumPy's mark of what is not given
 
@@ -30,7 +32,7 @@ def _tensors(values: Sequence[Any]) -> list[Tensor]:
     def tensor(x: Any) -> Tensor:
         if isinstance(x, Tensor | np.ndarray):
             return x if isinstance(x, Tensor) else Tensor(x)
-        return Tensor(np.reshape(ops.primitive.plain(x if np.ndim(x) else [x], values), np.shape(x)))
+        return Tensor(np.reshape(plain(x if np.ndim(x) else [x], values), np.shape(x)))
 
     return [tensor(x) for x in values]
 

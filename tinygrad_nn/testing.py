@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .autodiff import enable_grad, grad
-from .node import Array
-from .tensor import Tensor
+from .core.backward import enable_grad, grad
+from .core.node import Array
+from .tensors import Tensor
 
 Function: TypeAlias = Callable[..., "Tensor | Sequence[Tensor]"]
 

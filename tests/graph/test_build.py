@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tinygrad_nn import Tensor, grad, nn
+from tinygrad_nn.core.observe import Observer, observing, state
 from tinygrad_nn.graph import Graph, graph, trace
-from tinygrad_nn.node import mode
 
 from .networks import small, stack
 
@@ -268,14 +268,13 @@ def test_json_that_is_no_graph(text):
 
 def test_trace_leaves_nothing_behind():
     model, inputs, _ = small()
-    before = mode.watch, mode.watch_gradient
     tracing = trace()
     with tracing:
         y = model(inputs)
         with tracing:
             pass
         y = y.sum()
-    assert (mode.watch, mode.watch_gradient) == before
+    assert not state.observers
     gone = weakref.ref(y.node)
     del y
     gc.collect()
@@ -284,10 +283,11 @@ def test_trace_leaves_nothing_behind():
 
 def test_an_observer_from_before_still_sees_everything():
     seen = []
-    mode.watch = lambda primitive, arrays, attrs, out: seen.append(primitive.name)
-    try:
-        with trace():
-            Tensor([1.0], requires_grad=True).exp()
-    finally:
-        mode.watch = None
+
+    class Seeing(Observer):
+        def operation(self, primitive, arrays, attrs, out):
+            seen.append(primitive.name)
+
+    with observing(Seeing()), trace():
+        Tensor([1.0], requires_grad=True).exp()
     assert seen == ["exp"]

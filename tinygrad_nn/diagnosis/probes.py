@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.node import Array, Rule, Value
+from ..core.observe import Observer, observing
 from ..nn import Linear, Module
-from ..node import Array, mode
-from ..ops import Primitive
-from ..tensor import Tensor, gradient
+from ..tensors import Tensor, gradient
 from .records import Histogram, LayerRecord
 
 BINS = 64
@@ -82,7 +82,7 @@ def describe(module: Module) -> str:
     return kind
 
 
-class Probe:
+class Probe(Observer):
     """Measures the layers of one model."""
 
     def __init__(self, model: Module) -> None:
@@ -96,11 +96,10 @@ class Probe:
         """Watch a forward pass: each layer's activations, and the order in which the layers run."""
         self._order, self._running = [], None
         handles = [x.module.register_forward_hook(partial(self._ran, x)) for x in self.layers]
-        watch, mode.watch = mode.watch, self._saw
         try:
-            yield
+            with observing(self):
+                yield
         finally:
-            mode.watch = watch
             for handle in handles:
                 handle.remove()
             ran = self._order
@@ -113,7 +112,7 @@ class Probe:
         if layer not in self._order:
             self._order.append(layer)
 
-    def _saw(self, primitive: Primitive, arrays: Sequence[Any], attrs: dict[str, Any], out: Tensor) -> None:
+    def operation(self, primitive: Rule, arrays: Sequence[Any], attrs: dict[str, Any], out: Value) -> None:
         layer = self._running
         if layer is not None and primitive.name in ("relu", "sigmoid", "tanh"):
             layer.output, layer.activation = out.data, primitive.name

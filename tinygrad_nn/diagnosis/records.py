@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..node import Array
+from ..core.node import Array
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..anomaly import not_finite
-from ..autodiff import _ordered, _seed, _walk
-from ..node import Array, Leaf, Node
-from ..tensor import Tensor
+from ..core.backward import ordered, seed, walk
+from ..core.node import Array, Leaf, Node
+from ..tensors import Tensor
 from .data import Edge, Graph, GraphNode, Group, Kind
 from .trace import Call, forwards, sites
 
@@ -45,12 +45,12 @@ def graph(
         outputs = {f"result {i}": output for i, output in enumerate(outputs)}
     if not outputs:
         raise ValueError("there is no output to draw a graph of")
-    build = _Build(_ordered(t.node for t in outputs.values() if t.node is not None)[::-1], model, names or {}, values)
+    build = _Build(ordered(t.node for t in outputs.values() if t.node is not None)[::-1], model, names or {}, values)
     if gradients:
         first = next(iter(outputs.values()))
-        targets: set[Node | Leaf] = set() if first.node is None else {first.node, *_ordered([first.node])}
+        targets: set[Node | Leaf] = set() if first.node is None else {first.node, *ordered([first.node])}
         targets |= {p for node in targets if isinstance(node, Node) for p in node.parents if isinstance(p, Leaf)}
-        found = _walk({first.node: _seed(first, None, False)}, targets, retain_graph=True, create_graph=False)
+        found = walk({first.node: seed(first, None, False)}, targets, retain_graph=True, create_graph=False)
         build.gradients = {id(node): _norm(g) for node, g in found.items()}
     return build.run(outputs)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..tensor import Tensor
+from ..tensors import Tensor
 from .build import graph
 from .data import Graph
 from .levels import LEVELS, READABLE, TOO_MANY, Level, at_level

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..node import Array
+from ..core.node import Array, as_array
 from ..ops import TABLE
-from ..tensor import Tensor, as_array
+from ..tensors import Tensor
 from .onnx_ops import TRANSLATIONS
 from .onnx_record import Batch, Dimension, Operation, Pair, Run, Unfit, others, record, same
 

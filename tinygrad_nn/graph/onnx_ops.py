@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..node import Array
+from ..core.node import Array
 from .onnx_record import Batch, Dimension, Unfit, same
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..node import Array, changed_after, clock, mode
+from ..core.node import Array, Rule, Value, clock
+from ..core.observe import Observer, observing
+from ..core.writes import changed_after
 from ..place import Place, caller
-from ..tensor import Tensor
+from ..tensors import Tensor
 
 if TYPE_CHECKING:
     from ..nn import Module
-    from ..ops.primitive import Primitive
 
 Dimension: TypeAlias = "int | Batch"
 
@@ -37,7 +38,7 @@ class Batch:
 class Operation:
     """One operation that ran: `output = primitive(*arrays, **attrs)`, and where it was called."""
 
-    primitive: Primitive
+    primitive: Rule
     arrays: Sequence[Any]
     attrs: dict[str, Any]
     output: Array
@@ -63,24 +64,23 @@ class Run:
         return self.inputs[0].shape[0] if self.inputs[0].ndim else 1
 
 
+class _Recorder(Observer):
+    """Adds what it is told to a run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def operation(self, primitive: Rule, arrays: Sequence[Any], attrs: dict[str, Any], out: Value) -> None:
+        self.run.operations.append(Operation(primitive, tuple(arrays), attrs, out.data, caller(), clock()))
+
+
 def record(model: Module, inputs: Sequence[Array]) -> Run:
     """The operations of `model(*inputs)`, outputs by name."""
     run = Run([np.array(x) for x in inputs])
     # With gradients the library itself refuses to change in place what has been used.
     tensors = [Tensor(x, requires_grad=x.dtype.kind == "f") for x in run.inputs]
-    before = mode.watch
-
-    def watch(primitive: Primitive, arrays: Sequence[Any], attrs: dict[str, Any], out: Tensor) -> None:
-        if before is not None:
-            before(primitive, arrays, attrs, out)
-        run.operations.append(Operation(primitive, tuple(arrays), attrs, out.data, caller(), clock()))
-
-    mode.watch = watch
-    try:
-        with np.errstate(all="ignore"):
-            given = model(*tensors)
-    finally:
-        mode.watch = before
+    with observing(_Recorder(run)), np.errstate(all="ignore"):
+        given = model(*tensors)
     if isinstance(given, Tensor):
         given = {"output": given}
     elif not isinstance(given, Mapping):

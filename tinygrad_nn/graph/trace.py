@@ -12,16 +12,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .. import autodiff
-from ..node import Node, mode
+from ..core.node import Node, Rule, Value
+from ..core.observe import Observer, begin, end, state
 from ..place import module_of, own, stack
-from ..tensor import Tensor
 
 if TYPE_CHECKING:
     from ..nn import Module
-    from ..ops.primitive import Primitive
-
-WALK = autodiff._walk.__code__
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +55,7 @@ sites: WeakKeyDictionary[Node, Site] = WeakKeyDictionary()
 forwards: WeakKeyDictionary[Node, Node] = WeakKeyDictionary()  # of the operations of a backward pass
 
 
-class trace:  # noqa: N801 - named like detect_anomaly
+class trace(Observer):  # noqa: N801 - named like detect_anomaly
     """A context in which operations remember their modules and the lines that called them, for `graph`.
 
     It looks at Python's frames at every operation, which is slow; outside it costs nothing. Operations of a
@@ -71,46 +67,42 @@ class trace:  # noqa: N801 - named like detect_anomaly
     """
 
     def __init__(self) -> None:
-        self._before: list[tuple[Any, Any, FrameType]] = []
+        self._until: list[FrameType] = []
         self._forget()
 
     def _forget(self) -> None:
         # The frames of the operation seen last are held, so that another with the same id is another call.
         self._calls: list[tuple[FrameType, Call]] = []
-        self._walk: FrameType | None = None
+        self._walk = 0  # the number of the backward pass that an operation was seen in last
         self._derived: list[Node] = []  # operations of the backward pass, before it says what they derive
         self._made: dict[int, tuple[Any, tuple[str, Call | None]]] = {}  # arrays made of data alone
         # Of an outermost module: itself, the paths of those in it, and their kinds.
         self._modules: dict[int, tuple[Any, dict[int, str], dict[str, str]]] = {}
 
     def __enter__(self) -> trace:
-        self._before.append((mode.watch, mode.watch_gradient, sys._getframe(1)))
-        mode.watch, mode.watch_gradient = self._operation, self._gradient
+        self._until.append(sys._getframe(1))
+        begin(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        mode.watch, mode.watch_gradient, _until = self._before.pop()
+        end(self)
+        self._until.pop()
         self._forget()
 
-    def _operation(self, primitive: Primitive, arrays: Sequence[Any], attrs: dict[str, Any], out: Tensor) -> None:
-        watch, _, until = self._before[-1]
-        if watch is not None:
-            watch(primitive, arrays, attrs, out)
-        node = out.node
-        user = outside = walk = None
+    def operation(self, primitive: Rule, arrays: Sequence[Any], attrs: dict[str, Any], out: Value) -> None:
+        node, walk = out.node, state.walk
+        user = outside = None
         forward: list[FrameType] = []  # innermost first
-        for frame in stack(sys._getframe(1), until):
-            if frame.f_code is WALK:
-                walk = walk or frame
-            elif module_of(frame) is not None:
+        for frame in stack(sys._getframe(1), self._until[-1]):
+            if module_of(frame) is not None:
                 forward.append(frame)
                 outside = None
             elif outside is None and not own(frame):
                 outside = frame
             if user is None and not own(frame):
                 user = frame
-        if walk is not None and isinstance(node, Node):
-            if walk is not self._walk:
+        if walk and isinstance(node, Node):
+            if walk != self._walk:
                 self._walk = walk
                 self._derived.clear()
             self._derived.append(node)
@@ -128,15 +120,10 @@ class trace:  # noqa: N801 - named like detect_anomaly
             user.f_lineno if user else 0,
             self._calls[-1][1] if self._calls else None,
             {k: v for k, a in given.items() if isinstance(a, np.ndarray) and (v := self._variable(a, looked))},
-            walk is not None,
+            walk > 0,
         )
 
-    def _gradient(self, node: Node, i: int | None, gradient: Any) -> None:
-        watch_gradient = self._before[-1][1]
-        if watch_gradient is not None:
-            watch_gradient(node, i, gradient)
-        if i is None:
-            return
+    def gradient(self, node: Node, i: int, gradient: Any) -> None:
         for derived in self._derived:
             forwards[derived] = node
         self._derived.clear()

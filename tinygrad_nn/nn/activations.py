@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..tensor import Tensor
+from ..tensors import Tensor
 from . import functional as F
 from .layers import Identity
 from .module import Module

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar, overload
 
-from ..tensor import Tensor
+from ..tensors import Tensor
 from .module import Module, Parameter
 
 T = TypeVar("T", bound=Tensor | Module)

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from .. import ops
 from ..ops.conv import Pair
-from ..tensor import Tensor
+from ..tensors import Tensor
 from . import init
 from .module import Module, Parameter
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..autodiff import no_grad
+from ..core.backward import no_grad
 from ..generator import Rng, rng_or_default
 from ..missing import missing
-from ..tensor import Tensor
+from ..tensors import Tensor
 
 __all__ = [
     "BEFORE_ACTIVATION",

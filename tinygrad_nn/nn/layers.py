@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import ops
 from ..generator import Rng, rng_or_default
-from ..tensor import Tensor
+from ..tensors import Tensor
 from . import functional as F
 from . import init
 from .functional.activations import given

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..tensor import Tensor, as_array
+from ..core.node import as_array
+from ..tensors import Tensor
 from . import functional as F
 from .functional.losses import (
     IGNORED,

@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..autodiff import no_grad
+from ..core.backward import no_grad
+from ..core.node import Array
 from ..generator import default_generator, using
-from ..node import Array
-from ..tensor import Tensor
+from ..tensors import Tensor
 from .module import NONE, Module
 
 Shape: TypeAlias = tuple[int, ...]

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..node import Array, Leaf, note_write
-from ..tensor import Tensor, as_array, zero_gradient
+from ..core.node import Array, Leaf, as_array
+from ..core.writes import note_write
+from ..tensors import Tensor, zero_gradient
 
 T = TypeVar("T")
 ForwardHook: TypeAlias = Callable[[Any, tuple[Any, ...], Any], Any]

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..node import note_write
-from ..tensor import Tensor
+from ..core.writes import note_write
+from ..tensors import Tensor
 from .module import Module, Parameter
 
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..node import Array
-from ..tensor import Tensor, as_array
+from ..core.node import Array, as_array
+from ..tensors import Tensor
 from .module import Module
 
 if TYPE_CHECKING:

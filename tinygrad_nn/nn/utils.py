@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import ops
+from ..core.writes import note_write
 from ..missing import missing
-from ..node import note_write
 from ..optim.clip import clip_grad_norm_, clip_grad_value_
-from ..tensor import Tensor
+from ..tensors import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters"]
 

@@ -6,6 +6,10 @@ primitive (`mean`, `matmul` of any rank, `gelu`, the losses) is composed of prim
 
 import sys
 
+from ..core.primitive import (
+    EachInput,
+    Primitive,
+)
 from .conv import (
     avg_pool2d,
     conv1d,
@@ -56,10 +60,6 @@ from .linear import (
 from .losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
-)
-from .primitive import (
-    EachInput,
-    Primitive,
 )
 from .reduce import (
     ValuesAndIndices,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.exceptions import AxisError
 
-from ..tensor import Axis, Tensor
+from ..core.node import Axis, Value
 
 
 def counted(axis: Any, shape: tuple[int, ...], new: int = 0) -> int:
@@ -90,7 +90,7 @@ def common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 def _whole(axis: Any) -> int:
     """An axis that is not an int: NumPy's integers, and an array or a Tensor without axes that holds one."""
-    value = axis.data if isinstance(axis, Tensor) else axis
+    value = axis.data if isinstance(axis, Value) else axis
     if isinstance(value, np.ndarray) and not value.ndim:
         value = value[()]
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..node import Array
-from ..tensor import Tensor, wrap
-from .primitive import Primitive
+from ..core.node import Array, Value, wrap
+from ..core.primitive import Primitive
 from .shape import broadcast_to, reshape, scatter
 
 Pair = int | tuple[int, int]
@@ -389,9 +388,9 @@ def max_pool2d(
     y = maxima(x, size=at.size, stride=at.stride, padding=at.padding, dilation=at.dilation)
     if not return_indices:
         return y
-    values, largest = (t.data if isinstance(t, Tensor) else t for t in (x, y))
+    values, largest = (t.data if isinstance(t, Value) else t for t in (x, y))
     places = (_largest(values, largest, at) % max(math.prod(at.image), 1)).reshape(y.shape)
-    return y, wrap(places, None) if isinstance(y, Tensor) else places
+    return y, wrap(places, None) if isinstance(y, Value) else places
 
 
 def avg_pool2d(

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..node import Array
-from .primitive import EachInput, Primitive
+from ..core.node import Array
+from ..core.primitive import EachInput, Primitive
 from .shape import getitem, transpose
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

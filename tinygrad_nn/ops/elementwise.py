@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..constants import ONE, ZERO
-from ..node import Array
-from ..tensor import DEFAULT_DTYPE, Tensor
+from ..core.constants import ONE, ZERO
+from ..core.node import DEFAULT_DTYPE, Array, Value
+from ..core.primitive import Primitive, floats
 from .axes import common_shape
 from .error_function import error_function
-from .primitive import Primitive, floats
 
 
 def _power(a: Any, b: Any) -> Any:
@@ -198,7 +197,7 @@ def bounded(x: Any, low: Any = None, high: Any = None) -> Any:
     Where a bound is taken it gets the gradient; on the bounds themselves x does. NaN in any of them gives NaN, to
     which no gradient goes.
     """
-    value, lower, upper = (a.data if isinstance(a, Tensor) else a for a in (x, low, high))
+    value, lower, upper = (a.data if isinstance(a, Value) else a for a in (x, low, high))
     common_shape(*(np.shape(a) for a in (value, lower, upper) if a is not None))
     if value.dtype.kind != "f":  # whole numbers with a bound that is not one
         floating = [DEFAULT_DTYPE if isinstance(a, float) else a.dtype for a in (lower, upper) if _is_floating(a)]

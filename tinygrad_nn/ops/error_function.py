@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..node import Array
+from ..core.node import Array
 
 BLOCK = 1 << 15  # elements that are worked on at once, so that what lies in between stays in the cache
 

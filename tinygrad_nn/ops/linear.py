@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..constants import summed
-from ..node import Array, Into
-from ..tensor import Tensor
-from .primitive import Primitive, plain
+from ..core.constants import summed
+from ..core.node import Array, Into, Value
+from ..core.primitive import Primitive, plain
 from .shape import reshape
 
 matmul2 = Primitive("matmul", np.matmul, lambda g, y, a, b: g @ b.mT, lambda g, y, a, b: a.mT @ g)
@@ -18,7 +17,7 @@ matmul2 = Primitive("matmul", np.matmul, lambda g, y, a, b: g @ b.mT, lambda g, 
 
 def matmul(a: Any, b: Any) -> Any:
     """`a @ b` for arrays or Tensors of one or more dimensions, batches broadcast (`np.matmul`)."""
-    a, b = (x if isinstance(x, Tensor) else np.asarray(plain(x, (a, b))) for x in (a, b))
+    a, b = (x if isinstance(x, Value) else np.asarray(plain(x, (a, b))) for x in (a, b))
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError("matmul needs at least 1 dimension on both sides: use * for a scalar")
     columns, rows = a.shape[-1], b.shape[-2:][0]

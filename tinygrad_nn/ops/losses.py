@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..constants import ZERO, constant, counted, identity
-from ..node import Array
-from ..tensor import Tensor, as_array, wrap
+from ..core.constants import ZERO, constant, counted, identity
+from ..core.node import Array, Value, as_array, wrap
+from ..core.primitive import Primitive, floats
 from .elementwise import sigmoid
-from .primitive import Primitive, floats
 from .reduce import SHORT, log_softmax
 
 FEW = 4096  # up to here the product of float32 is as exact as NumPy's sum: off by 1.8e-7 at most against 1.6e-7
@@ -67,7 +66,7 @@ bce_logits = Primitive(
 )
 
 
-def cross_entropy(logits: Tensor, target: Any) -> Tensor:
+def cross_entropy(logits: Any, target: Any) -> Any:
     """The mean of -log softmax(logits)[target] (`torch.nn.functional.cross_entropy`).
 
     logits (batch, classes), floating; target (batch,), class indices. `ValueError` for shapes that
@@ -86,20 +85,18 @@ def cross_entropy(logits: Tensor, target: Any) -> Tensor:
         wrong = next(int(i) for i in indices if not 0 <= i < classes)
         raise ValueError(f"target {wrong} is no class: with {classes} logits, classes are 0 to {classes - 1}")
     log_p = log_softmax(logits, axis=1)
-    out: Tensor = softmax_nll(logits, log_p, target=indices, scale=1 / batch if batch else math.nan)
-    return out
+    return softmax_nll(logits, log_p, target=indices, scale=1 / batch if batch else math.nan)
 
 
-def binary_cross_entropy_with_logits(logits: Tensor, target: Any) -> Tensor:
+def binary_cross_entropy_with_logits(logits: Any, target: Any) -> Any:
     """The mean of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), from the logits x.
 
     logits and target of one and the same shape, targets in [0, 1]. `ValueError` otherwise: shapes
     that only broadcasting would make fit are a mistake in a loss.
     """
-    if not isinstance(target, Tensor):
+    if not isinstance(target, Value):
         target = wrap(as_array(target), None)
     shape, size = logits.shape, math.prod(logits.shape)
     if target.shape != shape:
         raise ValueError(f"logits {shape} and targets {target.shape} must have the same shape: reshape one of them")
-    out: Tensor = bce_logits(logits, target, scale=1 / size if size else math.nan)
-    return out
+    return bce_logits(logits, target, scale=1 / size if size else math.nan)

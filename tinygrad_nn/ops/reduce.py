@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import builtins
 import math
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..constants import summed
-from ..node import Array
-from ..tensor import DEFAULT_DTYPE, Axis, Tensor, wrap
+from ..core.constants import summed
+from ..core.node import DEFAULT_DTYPE, Array, Axis, Value, wrap
+from ..core.primitive import Primitive, floats
 from .axes import counted, shape_kept, shape_left
 from .elementwise import abs, clip, exp, select, sign, sqrt, where
-from .primitive import Primitive, floats
 from .shape import broadcast_to, picked
 
 
@@ -36,14 +35,17 @@ max = Primitive("max", lambda x, axis, keepdims: np.maximum.reduce(x, axis, keep
 min = Primitive("min", lambda x, axis, keepdims: np.minimum.reduce(x, axis, keepdims=keepdims), _extreme_vjp)
 
 
-class ValuesAndIndices(NamedTuple):
+V = TypeVar("V")
+
+
+class ValuesAndIndices(NamedTuple, Generic[V]):
     """The extreme elements along an axis, and where they are (`torch.return_types.max`)."""
 
-    values: Tensor
-    indices: Tensor
+    values: V
+    indices: V
 
 
-def extremes(x: Tensor, name: str, axis: Any, keepdims: bool = False) -> ValuesAndIndices:
+def extremes(x: Any, name: str, axis: Any, keepdims: bool = False) -> ValuesAndIndices[Any]:
     """The "max" or "min" along one axis with their indices; of equal ones the first, which gets the gradient."""
     if isinstance(axis, tuple | list):
         raise TypeError(
@@ -62,7 +64,7 @@ def extremes(x: Tensor, name: str, axis: Any, keepdims: bool = False) -> ValuesA
 
 
 def _count(x: Any) -> int:
-    return (x.data if isinstance(x, Tensor) else x).size  # x.size of a Tensor can be called, and takes time to make
+    return (x.data if isinstance(x, Value) else x).size  # x.size of a Tensor can be called, and takes time to make
 
 
 def _each(x: Any, total: Any) -> int:

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Array
-from ..tensor import Tensor
+from ..core.node import Array, Value, wrap
+from ..core.primitive import EachInput, Primitive
 from .axes import counted, either, several
 from .elementwise import astype
-from .primitive import EachInput, Primitive
 
 
 def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
@@ -161,7 +160,7 @@ def concatenate(tensors: Sequence[Any], axis: int | None = None, *, dim: int | N
 
 def stack(tensors: Sequence[Any], axis: int | None = None, *, dim: int | None = None) -> Any:
     """Arrays or Tensors of one shape joined along a new axis, the first by default."""
-    parts = [part if isinstance(part, Tensor) else np.asarray(part) for part in tensors]
+    parts: list[Any] = [part if isinstance(part, Value) else np.asarray(part) for part in tensors]
     if not parts:
         raise ValueError("stack needs at least one array or Tensor")
     axis = either(axis, dim)
@@ -170,7 +169,7 @@ def stack(tensors: Sequence[Any], axis: int | None = None, *, dim: int | None = 
 
 
 def _array(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x
+    return x.data if isinstance(x, Value) else x
 
 
 def split(x: Any, sizes: int | Sequence[int], axis: int = 0) -> tuple[Any, ...]:
@@ -198,11 +197,11 @@ def pad(x: Any, widths: Sequence[tuple[int, int]]) -> Any:
     return scatter(x, index=inside, shape=shape)
 
 
-def one_hot(indices: Any, num_classes: int) -> Tensor:
+def one_hot(indices: Any, num_classes: int) -> Any:
     """Rows of zeros with a 1 at each index, float32 (..., num_classes). ValueError for an index that is no class."""
-    array = np.asarray(indices.data if isinstance(indices, Tensor) else indices)
+    array = np.asarray(indices.data if isinstance(indices, Value) else indices)
     if array.dtype.kind not in "iu":
         raise TypeError(f"one_hot needs integers, not {array.dtype}")
     if array.size and not 0 <= array.min() <= array.max() < num_classes:
         raise ValueError(f"indices from {array.min()} to {array.max()} are not all classes from 0 to {num_classes - 1}")
-    return Tensor((array[..., None] == np.arange(num_classes)).astype(np.float32))
+    return wrap((array[..., None] == np.arange(num_classes)).astype(np.float32), None)

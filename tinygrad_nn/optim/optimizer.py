@@ -20,9 +20,10 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..autodiff import enable_grad
-from ..node import Array, note_write
-from ..tensor import Tensor, gradient, zero_gradient
+from ..core.backward import enable_grad
+from ..core.node import Array
+from ..core.writes import note_write
+from ..tensors import Tensor, gradient, zero_gradient
 
 R = TypeVar("R")
 ParamGroup: TypeAlias = dict[str, Any]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import ops
+from ..core.node import Array
 from ..creation import full
-from ..node import Array
-from ..tensor import Operand, Tensor, changed, check_device, no_device, varargs
+from ..tensors import Operand, Tensor, changed, check_device, no_device, varargs
 from . import CPU, pointwise
 from .selection import as_filling, masked_fill
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import ops
 from ..ops.axes import common_shape
-from ..tensor import Tensor
+from ..tensors import Tensor
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:

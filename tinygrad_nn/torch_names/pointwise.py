@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..node import Array
+from ..core.node import DEFAULT_DTYPE, Array, as_array
+from ..core.primitive import plain
 from ..ops import Primitive
 from ..ops.axes import common_shape
-from ..tensor import DEFAULT_DTYPE, Operand, Tensor, as_array, wrap
+from ..tensors import Operand, Tensor, wrap
 
 
 def add(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
@@ -88,12 +89,12 @@ def _toward_0(quotient: Any, a: Any, b: Any) -> Any:
 
 def _inputs(*operands: Any) -> list[Any]:
     """Outside the graph, and whole numbers in the dtype of the result where that is floating."""
-    plain = [x.data if isinstance(x, Tensor) else ops.primitive.plain(x, operands) for x in operands]
-    floats = [x.dtype for x in plain if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
-    dtype = np.result_type(*floats) if floats else DEFAULT_DTYPE if any(isinstance(x, float) for x in plain) else None
+    values = [x.data if isinstance(x, Tensor) else plain(x, operands) for x in operands]
+    floats = [x.dtype for x in values if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
+    dtype = np.result_type(*floats) if floats else DEFAULT_DTYPE if any(isinstance(x, float) for x in values) else None
     return [
         Tensor(x if dtype is None or x.dtype.kind == "f" else x.astype(dtype)) if isinstance(x, np.ndarray) else x
-        for x in plain
+        for x in values
     ]
 
 

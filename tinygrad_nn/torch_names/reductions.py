@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import ops
+from ..core.node import Axis, as_array
 from ..ops.axes import common_shape, counted, either, over
-from ..tensor import Axis, Tensor, as_array, wrap
+from ..tensors import Tensor, wrap
 from .shape import apart_from
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..node import Array
+from ..core.node import Array, as_array
 from ..ops import ValuesAndIndices
 from ..ops.axes import common_shape, counted, either
-from ..tensor import Operand, Tensor, as_array, wrap
+from ..tensors import Operand, Tensor, wrap
 
 
 def gather(input: Tensor, dim: int, index: Tensor | Array) -> Tensor:
@@ -91,7 +91,7 @@ def where(condition: Tensor | Array, input: Operand | None = None, other: Operan
 
 def sort(
     input: Tensor, dim: int | None = None, descending: bool = False, *, stable: bool = True, axis: int | None = None
-) -> ValuesAndIndices:
+) -> ValuesAndIndices[Tensor]:
     """The elements in order along an axis, the last by default, with their indices. NaN counts as the largest.
 
     Equal elements keep their order, whether that is asked for by `stable` or not.
@@ -115,7 +115,7 @@ def argsort(
     return sort(input.detach(), dim, descending, stable=stable, axis=axis).indices
 
 
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices[Tensor]:
     """The k largest, or smallest, elements along an axis with their indices, in order whether that is asked or not."""
     place = counted(dim, input.shape)
     n = input.shape[place] if input.ndim else 1

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..core.node import as_array
 from ..ops.axes import counted, several
-from ..tensor import Tensor, as_array, varargs
+from ..tensors import Tensor, varargs
 
 Dims = int | Sequence[int]
 

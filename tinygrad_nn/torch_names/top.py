@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..tensors import Tensor
 from . import copies, matrices, pointwise, reductions, selection, shape
 from .elsewhere import ELSEWHERE
 

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from .. import nn, optim
-from ..autodiff import is_grad_enabled
+from ..core.backward import is_grad_enabled
+from ..core.node import Array, Node
 from ..data import Dataset, Task, registry
-from ..node import Array, Node
-from ..tensor import Tensor
+from ..tensors import Tensor
 from .blame import ExperimentError, by_user
 from .experiment import Experiment
 from .hyperparameters import KNOBS, Hyperparameters
@@ -211,7 +211,7 @@ def _leaves(result: Tensor) -> Iterator[Tensor]:
         if isinstance(node, Node):
             waiting += node.parents
         elif (tensor := node.variable()) is not None:
-            yield tensor
+            yield tensor  # type: ignore[misc]
 
 
 # --- what is set, and what a network is made of

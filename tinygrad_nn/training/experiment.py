@@ -22,11 +22,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import nn, optim
+from ..core.node import Array
 from ..data import Dataset, Task, registry
 from ..nn.activations import ACTIVATIONS
 from ..nn.init import INITIALISERS, auto
-from ..node import Array
-from ..tensor import Tensor
+from ..tensors import Tensor
 from .hyperparameters import Hyperparameters
 
 LOSSES: dict[str, type[nn.MSELoss] | type[nn.L1Loss] | type[nn.HuberLoss]] = {

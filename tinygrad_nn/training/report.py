@@ -9,9 +9,9 @@ from typing import TypeAlias
 import numpy as np
 
 from .. import metrics, nn
-from ..autodiff import no_grad
-from ..node import Array
-from ..tensor import Tensor
+from ..core.backward import no_grad
+from ..core.node import Array
+from ..tensors import Tensor
 from .experiment import Experiment, predicted_classes
 from .trainer import EVALUATION_CHUNK, Trainer
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Array
+from ..core.node import Array
 
 MAGIC = b"nn-state 1\n"
 

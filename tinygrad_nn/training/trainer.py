@@ -18,13 +18,14 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import numpy as np
 
 from .. import nn, optim
-from ..autodiff import no_grad
+from ..core.backward import no_grad
+from ..core.node import Array
+from ..core.writes import note_write
 from ..data import Batches, Dataset, MinMaxScaler, StandardScaler, train_validation_split
 from ..diagnosis import EpochRecord, Facts, LayerRecord, Probe, StepRecord
 from ..generator import using
 from ..nn.penalties import l1_penalty, l2_penalty, soft_threshold_, weights
-from ..node import Array, note_write
-from ..tensor import Tensor
+from ..tensors import Tensor
 from .border import Border
 from .experiment import Experiment
 from .hyperparameters import KNOBS, Hyperparameters, named

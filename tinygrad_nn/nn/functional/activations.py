@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ... import ops
-from ...node import Node, mode
-from ...tensor import Tensor, changed, refuse_shared
+from ...core.node import Node
+from ...core.observe import state
+from ...tensors import Tensor, changed, refuse_shared
 
 
 def given(x: Tensor, function: Callable[[Any], Any], inplace: bool) -> Tensor:
@@ -24,7 +25,7 @@ def given(x: Tensor, function: Callable[[Any], Any], inplace: bool) -> Tensor:
     if not inplace:
         y: Tensor = function(x)
         return y
-    if not isinstance(x.node, Node) or not mode.grad_enabled:
+    if not isinstance(x.node, Node) or not state.recording:
         return changed(x, function)
     refuse_shared(x)
     y = function(x)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ... import ops
+from ...core.node import Array, as_array
 from ...generator import Rng, rng_or_default
-from ...node import Array
 from ...ops.axes import common_shape
 from ...ops.conv import Pair
-from ...tensor import Tensor, as_array
+from ...tensors import Tensor
 from .activations import given
 
 
@@ -164,7 +164,8 @@ def one_hot(tensor: Tensor | ArrayLike, num_classes: int = -1) -> Tensor:
         if not indices.size:
             raise ValueError("one_hot of no indices needs num_classes")
         num_classes = int(indices.max()) + 1
-    return ops.one_hot(indices, num_classes).astype(np.int64)
+    rows: Tensor = ops.one_hot(indices, num_classes)
+    return rows.astype(np.int64)
 
 
 # --- around an image

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ... import ops
-from ...node import Array, mode
-from ...tensor import Tensor, as_array
+from ...core.node import Array, as_array
+from ...core.observe import state
+from ...tensors import Tensor
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 Target: TypeAlias = Tensor | ArrayLike
@@ -154,7 +155,8 @@ def cross_entropy(
     """
     if reduction == "mean" and weight is None and not label_smoothing and ignore_index < 0:
         try:
-            return ops.cross_entropy(input, target)  # the usual case, in one step
+            mean: Tensor = ops.cross_entropy(input, target)  # the usual case, in one step
+            return mean
         except (TypeError, ValueError):
             pass  # another shape, targets to ignore, probabilities; or a mistake, which is told below
     axis = _class_axis(input)
@@ -278,7 +280,8 @@ def bce_with_logits(
         target = target * (1 - label_smoothing) + label_smoothing / 2
     if pos_weight is None:
         if reduction == "mean" and weight is None:
-            return ops.binary_cross_entropy_with_logits(input, target)
+            mean: Tensor = ops.binary_cross_entropy_with_logits(input, target)
+            return mean
         losses = ops.softplus(input) - input * target
     else:
         positive = target * _fitting("pos_weight", pos_weight, input)
@@ -328,7 +331,7 @@ def share(name: str, value: float) -> float:
 
 
 def _constant(name: str, values: Target) -> Array:
-    if isinstance(values, Tensor) and values.node is not None and mode.grad_enabled:
+    if isinstance(values, Tensor) and values.node is not None and state.recording:
         raise RuntimeError(f"{name} is a constant of the loss, no gradient goes to it: pass {name}.detach()")
     return as_array(values)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ...node import note_write
-from ...tensor import Tensor
+from ...core.writes import note_write
+from ...tensors import Tensor
 
 
 def batch_norm(

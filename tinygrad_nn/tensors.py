@@ -1,7 +1,7 @@
 """Tensor: an array that remembers how it was made.
 
 An operation on tensors that need gradients leaves a `Node` behind: which primitive ran, on which
-arrays, and the nodes that made those. That is the whole graph; `autodiff` walks it backwards.
+arrays, and the nodes that made those. That is the whole graph; `core.backward` walks it backwards.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .node import RETAIN, Array, Handle, Hook, Leaf, Node, mode, note_write
+from . import ops
+from .core import backward, node
+from .core.node import RETAIN, Array, Axis, Handle, Hook, Leaf, Node, Value, as_array, refuse_tensors_in
+from .core.observe import state
+from .core.writes import note_write
+from .ops import axes
 
 if TYPE_CHECKING:
     from .torch_names import TensorNames
@@ -30,10 +35,6 @@ else:
 
 Scalar: TypeAlias = float | int | bool
 Operand: TypeAlias = "Tensor | Array | Scalar"
-Axis: TypeAlias = int | tuple[int, ...] | list[int] | None
-
-
-DEFAULT_DTYPE = np.dtype(np.float32)
 SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -64,7 +65,7 @@ class Size(int):
         return self.shape[axes.counted(dim, self.shape)]
 
 
-class Tensor(TensorNames):
+class Tensor(Value, TensorNames):
     """An n-dimensional array with a gradient.
 
     `data` is shared, not copied, when it is an array already (`tensor()` copies). Python numbers and
@@ -73,12 +74,10 @@ class Tensor(TensorNames):
     Only floating-point tensors can require gradients: `TypeError` otherwise.
     """
 
-    __slots__ = ("__weakref__", "_grad", "data", "node")
+    __slots__ = ()
     __hash__ = object.__hash__  # `==` is elementwise; a tensor is a dictionary key by identity
 
-    data: Array
-    node: Node | Leaf | None
-    _grad: Tensor | Array | None  # an array becomes a Tensor when somebody looks: an optimiser never does
+    _grad: Tensor | Array | None
 
     def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
         self.data = as_array(data, dtype)
@@ -154,9 +153,7 @@ class Tensor(TensorNames):
 
     def _repr_svg_(self) -> str | None:
         """In a notebook a tensor that operations made shows as their picture."""
-        from .graph.draw import svg_or_none
-
-        return svg_or_none(self)
+        return above.picture(self)
 
     def __dir__(self) -> list[str]:
         return [name for name in object.__dir__(self) if name not in _absent]
@@ -255,37 +252,37 @@ class Tensor(TensorNames):
         retain_graph: bool = False,
         create_graph: bool = False,
     ) -> None:
-        """Add d(self)/d(leaf) to `.grad` of every leaf; see `autodiff.backward`."""
-        autodiff.backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph)
+        """Add d(self)/d(leaf) to `.grad` of every leaf; see `core.backward.backward`."""
+        backward.backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph)
 
     # --- arithmetic: each operator is a primitive of `ops`
 
     def __add__(self, other: Operand) -> Tensor:
-        return ops.add.binary(self, other)
+        return ops.add(self, other)
 
     def __radd__(self, other: Operand) -> Tensor:
         return ops.add(other, self)
 
     def __sub__(self, other: Operand) -> Tensor:
-        return ops.sub.binary(self, other)
+        return ops.sub(self, other)
 
     def __rsub__(self, other: Operand) -> Tensor:
         return ops.sub(other, self)
 
     def __mul__(self, other: Operand) -> Tensor:
-        return ops.mul.binary(self, other)
+        return ops.mul(self, other)
 
     def __rmul__(self, other: Operand) -> Tensor:
         return ops.mul(other, self)
 
     def __truediv__(self, other: Operand) -> Tensor:
-        return ops.div.binary(self, other)
+        return ops.div(self, other)
 
     def __rtruediv__(self, other: Operand) -> Tensor:
         return ops.div(other, self)
 
     def __pow__(self, other: Operand) -> Tensor:
-        return ops.pow.binary(self, other)
+        return ops.pow(self, other)
 
     def __mod__(self, other: Operand) -> Tensor:
         """What division leaves, with the sign of the divisor."""
@@ -508,12 +505,12 @@ class Tensor(TensorNames):
     @overload
     def max(self, *, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
     @overload
-    def max(self, dim: int, keepdim: bool = False) -> ops.ValuesAndIndices: ...
+    def max(self, dim: int, keepdim: bool = False) -> ops.ValuesAndIndices[Tensor]: ...
     @overload
     def max(self, other: Tensor | Array, /) -> Tensor: ...
     def max(
         self, dim: Any = None, keepdim: bool = False, *, axis: Axis = None, keepdims: bool = False, other: Any = None
-    ) -> Tensor | ops.ValuesAndIndices:
+    ) -> Tensor | ops.ValuesAndIndices[Tensor]:
         """The largest element; where several are equally large they share the gradient.
 
         `max(axis=...)` has the largest along axes, as in NumPy and in `amax`; `max(dim)` has them with their indices,
@@ -528,12 +525,12 @@ class Tensor(TensorNames):
     @overload
     def min(self, *, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
     @overload
-    def min(self, dim: int, keepdim: bool = False) -> ops.ValuesAndIndices: ...
+    def min(self, dim: int, keepdim: bool = False) -> ops.ValuesAndIndices[Tensor]: ...
     @overload
     def min(self, other: Tensor | Array, /) -> Tensor: ...
     def min(
         self, dim: Any = None, keepdim: bool = False, *, axis: Axis = None, keepdims: bool = False, other: Any = None
-    ) -> Tensor | ops.ValuesAndIndices:
+    ) -> Tensor | ops.ValuesAndIndices[Tensor]:
         """The smallest element; where several are equally small they share the gradient.
 
         `min(axis=...)` has the smallest along axes, as in NumPy and in `amin`; `min(dim)` has them with their indices,
@@ -553,7 +550,7 @@ class Tensor(TensorNames):
         axis: Axis,
         keepdims: bool,
         other: Any,
-    ) -> Tensor | ops.ValuesAndIndices:
+    ) -> Tensor | ops.ValuesAndIndices[Tensor]:
         """Along one axis with the indices, or of each pair."""
         if dim is None and other is None:
             raise TypeError(f"{name}(keepdim=...) goes with dim=, {name}(keepdims=...) with axis=")
@@ -747,7 +744,7 @@ class Tensor(TensorNames):
     # --- in place: what needs a gradient is never overwritten while operations are recorded
 
     def _writable(self) -> Array:
-        if self.node is not None and mode.grad_enabled:
+        if self.node is not None and state.recording:
             raise RuntimeError(
                 "a tensor that requires gradients cannot be changed in place while operations are recorded: give the "
                 "result a new name, or change it under no_grad()"
@@ -763,7 +760,7 @@ class Tensor(TensorNames):
     def _in_place(self, ufunc: Any, primitive: Any, other: Any) -> Tensor:
         made, leaf = isinstance(self.node, Node), isinstance(self.node, Leaf)
         tracked = made or (isinstance(other, Tensor) and other.node is not None)
-        if leaf or not tracked or not mode.grad_enabled:
+        if leaf or not tracked or not state.recording:
             data, theirs = self._writable(), _data(other)
             try:
                 ufunc(data, theirs, out=data)
@@ -798,7 +795,7 @@ class Tensor(TensorNames):
         self.node = result.node if result.dtype == self.dtype else result.astype(self.dtype).node
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if isinstance(value, Tensor) and value.node is not None and mode.grad_enabled:
+        if isinstance(value, Tensor) and value.node is not None and state.recording:
             raise RuntimeError(
                 "the value requires gradients, which an assignment would lose: use where(), concatenate() or stack()"
             )
@@ -849,11 +846,11 @@ class Tensor(TensorNames):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """`np.exp(t)` and `array + t` are ours; a ufunc that has no gradient here says so."""
-        return numpy_interface.ufunc(ufunc, method, inputs, kwargs)
+        return above.ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """`np.sum(t)`, `np.concatenate([t, u])` and the like."""
-        return numpy_interface.function(function, args, kwargs)
+        return above.function(function, args, kwargs)
 
     # --- copies
 
@@ -866,15 +863,18 @@ class Tensor(TensorNames):
         return type(self), (self.data, self.requires_grad)
 
 
-def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
-    """A Tensor around what is known to be an array, without the constructor's questions."""
-    t: Tensor = Tensor.__new__(Tensor)
-    t.data = data
-    t._grad = None
-    t.node = node
-    return t
+wrap: Callable[[Array, Node | Leaf | None], Tensor] = node.wrap
 
 
+class Above:
+    """What Tensors do by what stands on them: the package hands it down, so that nothing here imports it."""
+
+    ufunc: Callable[..., Any]  # NumPy's functions
+    function: Callable[..., Any]
+    picture: Callable[..., str | None]
+
+
+above = Above()
 _absent: set[str] = set()
 
 
@@ -892,7 +892,7 @@ def further_names(present: Mapping[str, Any], absent: Mapping[str, Any]) -> None
 
 def changed(t: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
     """`t = function(t)` in the memory of `t`, as `t **= 2` and `t.clamp_(0)` do."""
-    if mode.grad_enabled and not isinstance(t.node, Leaf):
+    if state.recording and not isinstance(t.node, Leaf):
         t._become(function)
     else:
         data = t._writable()
@@ -937,20 +937,6 @@ def tensor(
     return Tensor(as_array(data, dtype).copy(), requires_grad)
 
 
-def as_array(value: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Array:
-    """`value` as an array in native byte order: Python floats become float32, arrays of all kinds keep their dtype."""
-    if isinstance(value, Tensor):
-        value = value.data
-    if value.__class__ is np.ndarray and dtype is None and value.dtype.kind in "fiub" and value.dtype.isnative:
-        return value  # the usual case
-    array = np.asarray(value, dtype)
-    if dtype is None and array.dtype == np.float64 and not hasattr(value, "__array__"):
-        array = array.astype(DEFAULT_DTYPE)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"a tensor holds real numbers or booleans, not {array.dtype}")
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-
-
 def check_device(device: Any) -> None:
     """RuntimeError: this device is not the CPU."""
     if device is not None and str(device).partition(":")[0] != "cpu":
@@ -966,15 +952,6 @@ def _data(value: Any) -> Any:
         return value.data
     refuse_tensors_in(value)
     return value
-
-
-def refuse_tensors_in(value: Any) -> None:
-    """TypeError for a tuple or a list that holds Tensors: as an operand it is not an array."""
-    if isinstance(value, tuple | list) and any(isinstance(part, Tensor) for part in value):
-        if hasattr(value, "values"):
-            raise TypeError("an operand is a Tensor, an array or numbers, not values with their indices: take .values")
-        what = f"a {type(value).__name__} of {len(value)} with Tensors in it"
-        raise TypeError(f"an operand is a Tensor, an array or numbers, not {what}: join them by stack()")
 
 
 def varargs(values: tuple[Any, ...], by_name: Sequence[int] | None = None) -> tuple[int, ...]:
@@ -1040,7 +1017,4 @@ def _axes_of(part: Index) -> int:
     return 0 if part is None or part is Ellipsis else 1
 
 
-# The one circle among the files: Tensor's operators are the primitives of `ops`, whose results are
-# Tensors, and `backward()` is `autodiff`'s. It is opened here, when everything above is defined.
-from . import autodiff, numpy_interface, ops  # noqa: E402
-from .ops import axes  # noqa: E402
+node.results_are(Tensor)

@@ -1,7 +1,9 @@
 """Walking back: from an output to the gradients of what it was made from.
 
-`backward` adds gradients to the leaves' `.grad`; `grad` returns those it is asked for. Both are one
-walk: of the nodes whose gradient waits, take the newest and hand its gradient on to its parents, by the
+    backward(loss)                      # adds the gradients to the leaves' .grad
+    dx, dy = grad(loss, [x, y])         # returns those that are asked for
+
+Both are one walk: of the nodes whose gradient waits, take the newest and hand its gradient on to its parents, by the
 rules of its primitive. Whatever used a node is newer than the node, so by then its gradient is complete.
 On arrays that is an ordinary backward pass. With `create_graph=True` the same rules run on Tensors, so
 the pass is recorded and can be differentiated again.
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar
@@ -21,18 +23,20 @@ from numpy import asarray, ndarray
 from numpy.typing import ArrayLike
 
 from .constants import constant, summed
-from .node import Into, Leaf, Node, mode, writes, written_since
-from .tensor import Tensor, wrap
+from .node import Into, Leaf, Node, Value, as_array, clock, wrap
+from .observe import state
+from .writes import writes, written_since
 
 P = ParamSpec("P")
 R = TypeVar("R")
+V = TypeVar("V", bound=Value)
 
 by_order = attrgetter("order")
 
 
 def backward(
-    output: Tensor,
-    gradient: ArrayLike | Tensor | None = None,
+    output: Value,
+    gradient: ArrayLike | Value | None = None,
     *,
     retain_graph: bool = False,
     create_graph: bool = False,
@@ -45,29 +49,29 @@ def backward(
     RuntimeError: nothing requires gradients, the graph was freed, or an array was changed in place
     after it was saved. ValueError: `gradient` is missing or misshapen.
     """
-    seed = _seed(output, gradient, create_graph)
-    for leaf, g in _walk({output.node: seed}, None, retain_graph or create_graph, create_graph).items():
-        variable = leaf.variable()  # type: ignore[union-attr]
+    start = seed(output, gradient, create_graph)
+    for leaf, g in walk({output.node: start}, None, retain_graph or create_graph, create_graph).items():
+        variable = leaf.variable()
         if variable is None or variable.node is None:  # it went away, or has stopped asking
             continue
         before = variable._grad
         if before is None:
             variable._grad = g
         elif create_graph:
-            variable._grad = variable.grad + g
+            variable._grad = (before if isinstance(before, Value) else wrap(before, None)) + g
         else:
-            variable._grad = asarray((before.data if isinstance(before, Tensor) else before) + g)
+            variable._grad = asarray((before.data if isinstance(before, Value) else before) + g)
 
 
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: ArrayLike | Tensor | Sequence[ArrayLike | Tensor | None] | None = None,
+    outputs: Value | Sequence[Value],
+    inputs: V | Sequence[V],
+    grad_outputs: ArrayLike | Value | Sequence[ArrayLike | Value | None] | None = None,
     *,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool = False,
-) -> tuple[Tensor, ...]:
+) -> tuple[V, ...]:
     """The gradients of the sum of `outputs` with respect to each of `inputs`, without touching `.grad`.
 
     `grad_outputs` weigh the elements of each output; of a single output it may be the weights themselves.
@@ -75,8 +79,8 @@ def grad(
     differentiated again. An input that no output depends on is a RuntimeError, or with
     `allow_unused` gets zeros. ValueError: `grad_outputs` are missing, too few or many, or misshapen.
     """
-    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    outputs = [outputs] if isinstance(outputs, Value) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
     weights = _weights(outputs, grad_outputs)
     for i, x in enumerate(inputs):
         if x.node is None:
@@ -84,34 +88,34 @@ def grad(
     keep = create_graph if retain_graph is None else retain_graph
     seeds: dict[Node | Leaf | None, Any] = {}
     for y, weight in zip(outputs, weights, strict=True):
-        _accumulate(seeds, y.node, _seed(y, weight, create_graph))
-    found = _walk(seeds, {x.node for x in inputs if x.node is not None}, keep, create_graph)
-    results: list[Tensor] = []
+        _accumulate(seeds, y.node, seed(y, weight, create_graph))
+    found = walk(seeds, {x.node for x in inputs if x.node is not None}, keep, create_graph)
+    results: list[Any] = []
     for i, x in enumerate(inputs):
-        g = found.get(x.node)  # type: ignore[arg-type]
+        g = found.get(x.node)
         if g is None and not allow_unused:
             raise RuntimeError(f"no output depends on input {i}: pass allow_unused=True for a gradient of zeros")
         if g is None:
             g = np.zeros_like(x.data)
         elif any(x is earlier for earlier in inputs[:i]):
             g = _copied(g)
-        results.append(g if isinstance(g, Tensor) else wrap(g, None))
+        results.append(g if isinstance(g, Value) else wrap(g, None))
     return tuple(results)
 
 
-def _weights(outputs: Sequence[Tensor], given: Any) -> list[Any]:
+def _weights(outputs: Sequence[Value], given: Any) -> list[Any]:
     """The `grad_outputs` of `grad`, one for each output."""
     if not isinstance(given, list | tuple):
         return [given] * len(outputs)
-    numbers = not any(w is None or isinstance(w, Tensor) for w in given)
-    if len(outputs) == 1 and numbers and np.shape(given) == outputs[0].shape:
+    numbers = not any(w is None or isinstance(w, Value) for w in given)
+    if len(outputs) == 1 and numbers and np.shape(given) == outputs[0].data.shape:
         return [given]  # no list of one gradient has that shape: it would have one axis more
     if len(given) != len(outputs):
         raise ValueError(f"grad_outputs has {len(given)} gradients, there are {len(outputs)} outputs")
     return list(given)
 
 
-def _seed(output: Tensor, gradient: ArrayLike | Tensor | None, create_graph: bool) -> Any:
+def seed(output: Value, gradient: ArrayLike | Value | None, create_graph: bool) -> Any:
     """The gradient that the walk starts with: an array, or with `create_graph` a Tensor."""
     data = output.data
     if output.node is None:
@@ -126,15 +130,16 @@ def _seed(output: Tensor, gradient: ArrayLike | Tensor | None, create_graph: boo
         if create_graph:
             g = wrap(g, None)
     else:
-        seed = gradient if isinstance(gradient, Tensor) else Tensor(np.asarray(gradient, data.dtype))
-        if seed.shape != data.shape:
-            raise ValueError(f"gradient has shape {seed.shape}, the output has {data.shape}")
-        seed = seed if seed.dtype == data.dtype else seed.astype(data.dtype)
-        g = seed if create_graph else seed.data
+        given: Any = gradient if isinstance(gradient, Value) else wrap(as_array(gradient, data.dtype), None)
+        if given.data.shape != data.shape:
+            raise ValueError(f"gradient has shape {given.data.shape}, the output has {data.shape}")
+        if given.data.dtype != data.dtype:
+            given = given.astype(data.dtype)
+        g = given if create_graph else given.data
     return _copied(g) if output.node.__class__ is Leaf else g
 
 
-def _ordered(roots: Iterable[Node | Leaf]) -> list[Node]:
+def ordered(roots: Iterable[Node | Leaf]) -> list[Node]:
     """All operations that the roots were made by, newest first; each once, and without recursion."""
     stack = [root for root in roots if root.__class__ is Node]
     seen = set(stack)
@@ -146,7 +151,7 @@ def _ordered(roots: Iterable[Node | Leaf]) -> list[Node]:
     return sorted(seen, key=by_order, reverse=True)
 
 
-def _leading_to(nodes: list[Node], targets: set[Node | Leaf]) -> set[Node | Leaf]:
+def leading_to(nodes: list[Node], targets: set[Node | Leaf]) -> set[Node | Leaf]:
     """Those of `nodes` (newest first) that the targets' gradients pass through."""
     useful = set(targets)
     for node in reversed(nodes):
@@ -155,41 +160,43 @@ def _leading_to(nodes: list[Node], targets: set[Node | Leaf]) -> set[Node | Leaf
     return useful
 
 
-def _walk(
+def walk(
     grads: dict[Any, Any],
     targets: set[Node | Leaf] | None,
-    retain_graph: bool,
-    create_graph: bool,
-) -> dict[Node | Leaf, Any]:
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> dict[Any, Any]:
     """From the gradients of the outputs to those of the targets (of all leaves if None).
 
     They are arrays, or with `create_graph` Tensors; `grads` is used up.
     """
-    found: dict[Node | Leaf, Any] = {}
-    useful = None if targets is None else _leading_to(_ordered(grads), targets)
-    if not create_graph:  # on arrays nothing is recorded, whatever the mode
-        _hand_on(grads, found, targets, useful, retain_graph, create_graph)
-    else:
-        with enable_grad():
-            _hand_on(grads, found, targets, useful, retain_graph, create_graph)
-    # Every node has handed its gradient on; what is left has arrived at the leaves.
-    for leaf, g in grads.items():
-        if leaf.hooks and (targets is None or leaf in targets):
-            grads[leaf] = _hooked(leaf, g, create_graph)
-    return grads | found if found else grads  # found on the way: those of targets that are no leaves
+    useful = None if targets is None else leading_to(ordered(grads), targets)
+    outer = state.walk, state.recording
+    state.walk = clock()
+    if create_graph:  # on arrays nothing is recorded, whatever is set
+        state.recording = True
+    try:
+        found = _hand_on(grads, targets, useful, retain_graph, create_graph)
+        # Every node has handed its gradient on; what is left has arrived at the leaves.
+        for leaf, g in grads.items():
+            if leaf.hooks and (targets is None or leaf in targets):
+                grads[leaf] = _hooked(leaf, g, create_graph)
+    finally:
+        state.walk, state.recording = outer
+    return grads | found
 
 
 def _hand_on(
-    grads: dict[Node | Leaf, Any],
-    found: dict[Node | Leaf, Any],
+    grads: dict[Any, Any],
     targets: set[Node | Leaf] | None,
     useful: set[Node | Leaf] | None,
     retain_graph: bool,
     create_graph: bool,
-) -> None:
-    """Newest first, let each node hand the gradient of its output on to its parents."""
-    watch = mode.watch_gradient
-    lending = targets is None and watch is None and not create_graph  # what others will see is not on loan
+) -> dict[Any, Any]:
+    """Newest first, let each node hand the gradient of its output on; the gradients of targets met on the way."""
+    found: dict[Any, Any] = {}
+    observers = state.observers
+    lending = targets is None and not observers and not create_graph  # what others will see is not on loan
     pending = [(-node.order, node) for node in grads if node.__class__ is Node]
     heapify(pending)
     while pending:
@@ -201,46 +208,18 @@ def _hand_on(
             found[node] = _copied(g)
         if useful is not None and node not in useful:
             continue
-        arrays, attrs = node.arrays, node.attrs
-        if arrays is None or writes.latest > node.order:
-            arrays = _intact(node)
-        if watch is not None:
-            watch(node, None, g)
-        if not create_graph:
-            given = (g, node.output, *arrays)
-        else:
-            inputs = [wrap(a, p) if a.__class__ is ndarray else a for a, p in zip(arrays, node.parents, strict=True)]
-            given = (g, wrap(node.output, node), *inputs)  # type: ignore[arg-type]
-        rules = node.primitive.vjps
+        for observer in observers:
+            observer.begins(node)
+        given = _given(node, g, create_graph)
         for i, parent in enumerate(node.parents):
-            if parent is None or (useful is not None and parent not in useful):
+            rule = node.primitive.vjps[i]
+            if parent is None or rule is None or (useful is not None and parent not in useful):
                 continue
-            rule = rules[i]
-            if rule is None:
-                continue
-            if rule.__class__ is Into:
-                # The first gradient of a parameter goes straight to where its optimiser wants it.
-                if lending and parent.__class__ is Leaf and parent.lent is not None and parent not in grads:
-                    lent, parent.lent = parent.lent, None
-                    try:
-                        grads[parent] = rule.rule(lent, *given)
-                        continue
-                    except ValueError:
-                        pass  # the parameter has got another shape or dtype since
-                gi = rule.rule(None, *given)
-            else:
-                gi = rule(*given, **attrs) if attrs else rule(*given)
-            x = arrays[i]
-            if gi.shape != x.shape:
-                gi = _unbroadcast(gi, x.shape)
-            if gi.__class__ is not ndarray and not create_graph:
-                gi = asarray(gi)  # NumPy turns 0-d results into scalars
-            if gi.dtype is not x.dtype and gi.dtype != x.dtype:
-                gi = gi.astype(x.dtype)
-            if parent.__class__ is Leaf and (gi is g or (gi.data if create_graph else gi).base is not None):
-                gi = _copied(gi)  # a leaf's gradient is its own, to change in place
-            if watch is not None:
-                watch(node, i, gi)
+            gi = _lent(rule, given, parent) if lending and parent not in grads else None
+            if gi is None:
+                gi = _contribution(rule, given, node.attrs, i, parent)
+            for observer in observers:
+                observer.gradient(node, i, gi)
             if parent in grads:
                 _accumulate(grads, parent, gi)
             else:
@@ -249,6 +228,46 @@ def _hand_on(
                     heappush(pending, (-parent.order, parent))
         if not retain_graph:
             node.arrays = node.output = None
+    return found
+
+
+def _given(node: Node, g: Any, create_graph: bool) -> tuple[Any, ...]:
+    """What the rules of a node take: the gradient of its output, the output and the inputs."""
+    arrays = node.arrays
+    if arrays is None or writes.latest > node.order:
+        arrays = _intact(node)
+    if not create_graph:
+        return (g, node.output, *arrays)
+    inputs = [wrap(a, p) if a.__class__ is ndarray else a for a, p in zip(arrays, node.parents, strict=True)]
+    return (g, wrap(node.output, node), *inputs)  # type: ignore[arg-type]
+
+
+def _lent(rule: Any, given: tuple[Any, ...], parent: Node | Leaf) -> Any:
+    """The first gradient of a parameter, written straight to where its optimiser wants it; None if that cannot be."""
+    if rule.__class__ is not Into or parent.__class__ is not Leaf or parent.lent is None:
+        return None
+    lent, parent.lent = parent.lent, None
+    try:
+        return rule.rule(lent, *given)
+    except ValueError:  # the parameter has got another shape or dtype since
+        return None
+
+
+def _contribution(rule: Any, given: tuple[Any, ...], attrs: dict[str, Any], i: int, parent: Node | Leaf) -> Any:
+    """What a rule gives for input `i`, in that input's shape and dtype."""
+    if rule.__class__ is Into:
+        rule = partial(rule.rule, None)
+    g = rule(*given, **attrs) if attrs else rule(*given)
+    x = given[i + 2]
+    if g.shape != x.shape:
+        g = _unbroadcast(g, x.shape)
+    if g.__class__ is not ndarray and not isinstance(g, Value):
+        g = asarray(g)  # NumPy turns 0-d results into scalars
+    if g.dtype is not x.dtype and g.dtype != x.dtype:
+        g = g.astype(x.dtype)
+    if parent.__class__ is Leaf and (g is given[0] or (g if g.__class__ is ndarray else g.data).base is not None):
+        g = _copied(g)  # a leaf's gradient is its own, to change in place
+    return g
 
 
 def _intact(node: Node) -> Sequence[Any]:
@@ -269,13 +288,13 @@ def _intact(node: Node) -> Sequence[Any]:
 
 def _hooked(node: Node | Leaf, g: Any, create_graph: bool) -> Any:
     """The gradient after the hooks on its tensor have seen it, and perhaps replaced it."""
-    with _GradMode(create_graph):
+    with Recording(create_graph):
         hooks = node.hooks or {}
         for hook in [hooks[key] for key in sorted(hooks, key=lambda key: key or math.inf)]:  # RETAIN is last
             seen = _copied(g)  # what it sees or gives is the user's
             changed = hook(seen if create_graph else wrap(seen, None))
             if changed is not None:
-                changed = _copied(changed if isinstance(changed, Tensor) else Tensor(changed))
+                changed = _copied(changed if isinstance(changed, Value) else wrap(as_array(changed), None))
                 g = changed if create_graph else changed.data
     return g
 
@@ -286,7 +305,7 @@ def _copied(g: Any) -> Any:
 
 def _accumulate(grads: dict[Any, Any], node: Node | Leaf | None, g: Any) -> None:
     total = grads[node] + g if node in grads else g
-    grads[node] = total if isinstance(total, Tensor) else asarray(total)
+    grads[node] = total if isinstance(total, Value) else asarray(total)
 
 
 def _unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
@@ -298,7 +317,7 @@ def _unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     return g.sum(axis=stretched).reshape(shape)
 
 
-class _GradMode:
+class Recording:
     """A context in which recording is on or off; also a decorator."""
 
     def __init__(self, enabled: bool) -> None:
@@ -306,30 +325,30 @@ class _GradMode:
         self.before: list[bool] = []
 
     def __enter__(self) -> None:
-        self.before.append(mode.grad_enabled)
-        mode.grad_enabled = self.enabled
+        self.before.append(state.recording)
+        state.recording = self.enabled
 
     def __exit__(self, *_: object) -> None:
-        mode.grad_enabled = self.before.pop()
+        state.recording = self.before.pop()
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-            with _GradMode(self.enabled):
+            with Recording(self.enabled):
                 return function(*args, **kwargs)
 
         return wrapped
 
 
-def no_grad() -> _GradMode:
+def no_grad() -> Recording:
     """`with no_grad():` or `@no_grad()`: operations leave no graph behind."""
-    return _GradMode(False)
+    return Recording(False)
 
 
-def enable_grad() -> _GradMode:
+def enable_grad() -> Recording:
     """The opposite of `no_grad`, for a part inside one."""
-    return _GradMode(True)
+    return Recording(True)
 
 
 def is_grad_enabled() -> bool:
-    return mode.grad_enabled
+    return state.recording

@@ -22,15 +22,13 @@ import numpy as np
 from numpy import asarray, ndarray
 from numpy.exceptions import AxisError
 
-from ..node import Array, Into, Leaf, Node, clock, departures, mode
-from ..tensor import DEFAULT_DTYPE, Tensor, refuse_tensors_in
+from .node import DEFAULT_DTYPE, Array, Into, Leaf, Node, Value, refuse_tensors_in, wrap
+from .observe import state
 
 Forward: TypeAlias = Callable[..., Any]
 Vjp: TypeAlias = Callable[..., Any]
 
 REFUSALS = (AxisError, TypeError, ValueError, IndexError, OverflowError)
-NO_ATTRS: dict[str, Any] = {}
-new = Tensor.__new__
 
 
 class EachInput:
@@ -70,83 +68,32 @@ class Primitive:
         return f"<primitive {self.name}>"
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
-        arrays: Sequence[Any]
-        parents: Sequence[Node | Leaf | None]
-        n, tensors = len(inputs), True
-        # One, two or three Tensors are met most, and are quicker without a loop; the loop is for all else.
-        if n == 1 and isinstance(a := inputs[0], Tensor):
-            arrays, parents = (a.data,), (a.node,)
-            tracked = a.node is not None
-        elif n == 2 and isinstance(a := inputs[0], Tensor) and isinstance(b := inputs[1], Tensor):
-            arrays, parents = (a.data, b.data), (a.node, b.node)
-            tracked = a.node is not None or b.node is not None
-        elif (
-            n == 3
-            and isinstance(a := inputs[0], Tensor)
-            and isinstance(b := inputs[1], Tensor)
-            and isinstance(c := inputs[2], Tensor)
-        ):
-            arrays, parents = (a.data, b.data, c.data), (a.node, b.node, c.node)
-            tracked = a.node is not None or b.node is not None or c.node is not None
-        else:
-            arrays, parents = [], []
-            tensors = tracked = False
-            for x in inputs:
-                if isinstance(x, Tensor):
-                    tensors = True
-                    arrays.append(x.data)
-                    parents.append(x.node)
-                    if x.node is not None:
-                        tracked = True
-                else:
-                    arrays.append(x if x.__class__ in PLAIN else plain(x, inputs))
-                    parents.append(None)
+        arrays: list[Any] = []
+        parents: list[Node | Leaf | None] = []
+        tensors = tracked = False
+        for x in inputs:
+            if isinstance(x, Value):
+                tensors = True
+                arrays.append(x.data)
+                parents.append(x.node)
+                if x.node is not None:
+                    tracked = True
+            else:
+                arrays.append(x if x.__class__ in PLAIN else plain(x, inputs))
+                parents.append(None)
         try:
             y = self.forward(*arrays, **attrs) if attrs else self.forward(*arrays)
         except REFUSALS as error:
             raise self.complaint(arrays, attrs, error) from None
-        return self._recorded(y, arrays, parents, attrs, tracked) if tensors else y
-
-    def binary(self, a: Tensor, b: Any) -> Any:
-        """`self(a, b)`, as operators call it: quicker where both are Tensors."""
-        if not isinstance(b, Tensor):
-            return self(a, b)
-        left, right = arrays = a.data, b.data
-        try:
-            y = self.forward(left, right)
-        except REFUSALS as error:
-            raise self.complaint(arrays, NO_ATTRS, error) from None
-        return self._recorded(y, arrays, (a.node, b.node), NO_ATTRS, a.node is not None or b.node is not None)
-
-    def _recorded(
-        self,
-        y: Any,
-        arrays: Sequence[Any],
-        parents: Sequence[Node | Leaf | None],
-        attrs: dict[str, Any],
-        tracked: bool,
-    ) -> Tensor:
-        """The result `y` as a Tensor, with a node if it is to pass gradients on."""
+        if not tensors:
+            return y
         if y.__class__ is not ndarray:
             y = asarray(y)  # NumPy turns 0-d results into scalars
         if y.dtype is not DEFAULT_DTYPE:
             y = self._settled(y, arrays, attrs)
-        out = new(Tensor)
-        out.data = y
-        out._grad = None
-        if tracked and (not departures.count or mode.grad_enabled):
-            out.node = made = Node()
-            made.primitive = self
-            made.arrays = arrays
-            made.parents = parents
-            made.attrs = attrs
-            made.output = y
-            made.order = clock()
-            made.hooks = None
-        else:
-            out.node = None
-        if departures.count and mode.watch is not None:
-            mode.watch(self, arrays, attrs, out)
+        out = wrap(y, Node(self, arrays, parents, attrs, y) if tracked and state.recording else None)
+        for observer in state.observers:
+            observer.operation(self, arrays, attrs, out)
         return out
 
     def _settled(self, y: Array, arrays: Sequence[Any], attrs: dict[str, Any]) -> Array:
@@ -197,12 +144,12 @@ def plain(x: Any, beside: Sequence[Any]) -> Array | float | int | bool:
     arrays, in a backward rule, a scalar is what NumPy has made of a 0-d array.
     """
     if isinstance(x, np.generic):
-        x = x.item() if any(isinstance(t, Tensor) for t in beside) else np.asarray(x)
+        x = x.item() if any(isinstance(t, Value) for t in beside) else np.asarray(x)
     elif not isinstance(x, float | int | np.ndarray):
         refuse_tensors_in(x)
         x = np.asarray(x)
         if x.dtype == np.float64:
-            floating = (t.dtype for t in beside if isinstance(t, Tensor) and t.dtype.kind == "f")
+            floating = (t.data.dtype for t in beside if isinstance(t, Value) and t.data.dtype.kind == "f")
             x = x.astype(next(floating, DEFAULT_DTYPE))
     kind = x.dtype.kind if isinstance(x, np.ndarray) else "f"
     if kind not in "fiub" or isinstance(x, complex):

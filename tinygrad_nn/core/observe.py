@@ -1,0 +1,75 @@
+"""What the operations of a thread do besides computing: record a graph, and tell observers.
+
+    class Counter(Observer):
+        seen = 0
+
+        def operation(self, primitive, arrays, attrs, out):
+            self.seen += 1
+
+    with observing(Counter()) as counter:
+        loss = criterion(model(x), target)
+
+Observers stack: each is told of everything, the one that began first before the others. While there is none, a step
+pays nothing for them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from .node import Node, Rule, Value
+
+
+class Observer:
+    """Is told what happens in its thread. A subclass overrides what interests it.
+
+    What an observer raises ends the operation or the backward pass under way.
+    """
+
+    def operation(self, primitive: Rule, arrays: Sequence[Any], attrs: dict[str, Any], out: Value) -> None:
+        """An operation on Tensors ran: `out.data = primitive(*arrays, **attrs)`. Without a gradient `out.node` is
+        None."""
+
+    def begins(self, node: Node) -> None:
+        """The backward of `node` begins: its rules run next."""
+
+    def gradient(self, node: Node, i: int, gradient: Any) -> None:
+        """A rule of `node` gave the gradient of its input `i`: an array, with `create_graph` a Tensor."""
+
+
+class _State(threading.local):
+    """What is set for one thread."""
+
+    recording: bool = True  # whether operations leave a graph behind
+    observers: tuple[Observer, ...] = ()
+    walk: int = 0  # the number of the backward pass under way, 0 outside of one
+
+
+state = _State()
+T = TypeVar("T", bound=Observer)
+
+
+def begin(observer: Observer) -> None:
+    """From now on tell `observer` what this thread does."""
+    state.observers = (*state.observers, observer)
+
+
+def end(observer: Observer) -> None:
+    """Tell it no more. It need not be the one that began last."""
+    kept = list(state.observers)
+    del kept[len(kept) - 1 - kept[::-1].index(observer)]
+    state.observers = tuple(kept)
+
+
+@contextmanager
+def observing(observer: T) -> Iterator[T]:
+    """A context in which `observer` is told what this thread does."""
+    begin(observer)
+    try:
+        yield observer
+    finally:
+        end(observer)
