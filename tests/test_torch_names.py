@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import tinygrad_nn
-from tinygrad_nn import Tensor, grad
+from tinygrad_nn import Tensor, grad, nn
 from tinygrad_nn.testing import gradcheck, gradgradcheck
 from tinygrad_nn.torch_names import TensorNames, top
 from tinygrad_nn.torch_names.elsewhere import ELSEWHERE
@@ -517,3 +517,15 @@ def test_what_drawn_programs_found() -> None:
         with pytest.raises((ValueError, IndexError), match=words):
             call()
     assert Tensor(np.zeros((0, 2))).argmax(1).shape == (0,)
+
+
+def test_what_changes_nothing_is_the_tensor_itself() -> None:
+    """As in PyTorch: a leaf stays one, with its gradient."""
+    t = Tensor([1.0, 2.0], requires_grad=True)
+    same = (
+        *(t.flatten(), t.contiguous(), t.to(t.dtype), t.float(), t.cpu(), t.type_as(t), t.requires_grad_(), +t),
+        *(nn.Flatten(0)(t), nn.Identity()(t), nn.Dropout(0.5).eval()(t)),
+    )
+    assert all(y is t for y in same)
+    others = t.reshape(2), t.view(2), t.squeeze(), t.ravel(), t.detach(), t[:], t.expand(2), t.clone()
+    assert not any(y is t for y in others)

@@ -68,6 +68,12 @@ def _where(step: Step) -> str:
     return step.node("Where", condition, a, b)
 
 
+def _select(step: Step) -> str:
+    """Where `keep` holds, else 0: as `Where` of two values, since a product with 0 would make NaN of infinity."""
+    keep = step.cast(step.value(1, None), np.asarray(step.op.arrays[1]).dtype, np.dtype(bool))
+    return step.node("Where", keep, step.value(0), step.constant(0))
+
+
 # --- reductions
 
 
@@ -430,6 +436,7 @@ TRANSLATIONS: dict[str, Translation] = {
     "sum_pool2d": _sum_pool2d,
     "tanh": _plain("Tanh"),
     "transpose": _transpose,
+    "select": _select,
     "where": _where,
     "windows": _windows,
 }

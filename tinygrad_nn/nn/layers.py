@@ -85,7 +85,7 @@ class Flatten(Module):
         start, end = (d + x.ndim if d < 0 else d for d in (self.start_dim, self.end_dim))
         if not 0 <= start <= end < x.ndim:
             raise ValueError(f"{self!r} does not fit an input of shape {x.shape}")
-        y: Tensor = ops.reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
+        y: Tensor = ops.flatten(x, start, end)
         return y
 
     def extra_repr(self) -> str:

@@ -104,10 +104,12 @@ scatter: Primitive = Primitive(
 
 
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """The axes `start_dim` to `end_dim` as one (`torch.flatten`)."""
+    """The axes `start_dim` to `end_dim` as one (`torch.flatten`); one axis alone leaves `x` itself."""
     start, end = counted(start_dim, x.shape), counted(end_dim, x.shape)
     if start > end:
         raise ValueError(f"flatten of {x.shape} from axis {start} to axis {end}: the first comes after the last")
+    if x.shape and start == end:
+        return x
     return reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
 
