@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinygrad_nn import AnomalyError, Tensor, detect_anomaly, nn
-from tinygrad_nn.core.observe import state
+from tinygrad_nn.core.observe import mode
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ def test_it_is_off_afterwards_and_nests():
         with detect_anomaly() as inner, pytest.raises(AnomalyError):  # the outer one looks first
             Tensor(np.zeros(1), requires_grad=True).log()
         assert not inner.places
-    assert not state.observers
+    assert not mode.get().observers
     assert np.isinf(Tensor(np.zeros(1)).log().item())
 
 

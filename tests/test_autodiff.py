@@ -8,7 +8,7 @@ import pytest
 from tinygrad_nn import Tensor, detect_anomaly, enable_grad, grad, is_grad_enabled, no_grad
 from tinygrad_nn.core.backward import backward
 from tinygrad_nn.core.node import Node
-from tinygrad_nn.core.observe import state
+from tinygrad_nn.core.observe import mode
 from tinygrad_nn.ops import Primitive
 
 
@@ -234,7 +234,7 @@ def test_what_one_thread_sets_another_does_not_notice():
     thread = threading.Thread(target=elsewhere)
     thread.start()
     assert inside.wait(10)
-    assert not state.observers
+    assert not mode.get().observers
     assert (x * 2).requires_grad
     with no_grad(), no_grad(), enable_grad():
         assert (x * 2).requires_grad

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from . import ops
 from .core import backward, node
 from .core.node import RETAIN, Array, Axis, Handle, Hook, Leaf, Node, Value, as_array, refuse_tensors_in
-from .core.observe import state
+from .core.observe import mode
 from .core.writes import note_write
 from .ops import axes
 
@@ -744,7 +744,7 @@ class Tensor(Value, TensorNames):
     # --- in place: what needs a gradient is never overwritten while operations are recorded
 
     def _writable(self) -> Array:
-        if self.node is not None and state.recording:
+        if self.node is not None and mode.get().recording:
             raise RuntimeError(
                 "a tensor that requires gradients cannot be changed in place while operations are recorded: give the "
                 "result a new name, or change it under no_grad()"
@@ -760,7 +760,7 @@ class Tensor(Value, TensorNames):
     def _in_place(self, ufunc: Any, primitive: Any, other: Any) -> Tensor:
         made, leaf = isinstance(self.node, Node), isinstance(self.node, Leaf)
         tracked = made or (isinstance(other, Tensor) and other.node is not None)
-        if leaf or not tracked or not state.recording:
+        if leaf or not tracked or not mode.get().recording:
             data, theirs = self._writable(), _data(other)
             try:
                 ufunc(data, theirs, out=data)
@@ -795,7 +795,7 @@ class Tensor(Value, TensorNames):
         self.node = result.node if result.dtype == self.dtype else result.astype(self.dtype).node
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if isinstance(value, Tensor) and value.node is not None and state.recording:
+        if isinstance(value, Tensor) and value.node is not None and mode.get().recording:
             raise RuntimeError(
                 "the value requires gradients, which an assignment would lose: use where(), concatenate() or stack()"
             )
@@ -892,7 +892,7 @@ def further_names(present: Mapping[str, Any], absent: Mapping[str, Any]) -> None
 
 def changed(t: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
     """`t = function(t)` in the memory of `t`, as `t **= 2` and `t.clamp_(0)` do."""
-    if state.recording and not isinstance(t.node, Leaf):
+    if mode.get().recording and not isinstance(t.node, Leaf):
         t._become(function)
     else:
         data = t._writable()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_nn import Tensor, grad, nn
-from tinygrad_nn.core.observe import Observer, observing, state
+from tinygrad_nn.core.observe import Observer, mode, observing
 from tinygrad_nn.graph import Graph, graph, trace
 
 from .networks import small, stack
@@ -274,7 +274,7 @@ def test_trace_leaves_nothing_behind():
         with tracing:
             pass
         y = y.sum()
-    assert not state.observers
+    assert not mode.get().observers
     gone = weakref.ref(y.node)
     del y
     gc.collect()

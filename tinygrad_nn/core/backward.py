@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, wraps
+from functools import wraps
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar
@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from .constants import constant, summed
 from .node import Into, Leaf, Node, Value, as_array, clock, wrap
-from .observe import state
+from .observe import Mode, mode
 from .writes import writes, written_since
 
 P = ParamSpec("P")
@@ -171,10 +171,8 @@ def walk(
     They are arrays, or with `create_graph` Tensors; `grads` is used up.
     """
     useful = None if targets is None else leading_to(ordered(grads), targets)
-    outer = state.walk, state.recording
-    state.walk = clock()
-    if create_graph:  # on arrays nothing is recorded, whatever is set
-        state.recording = True
+    outer = mode.get()
+    mode.set(Mode(create_graph or outer.recording, outer.observers, clock()))  # on arrays nothing is recorded
     try:
         found = _hand_on(grads, targets, useful, retain_graph, create_graph)
         # Every node has handed its gradient on; what is left has arrived at the leaves.
@@ -182,7 +180,7 @@ def walk(
             if leaf.hooks and (targets is None or leaf in targets):
                 grads[leaf] = _hooked(leaf, g, create_graph)
     finally:
-        state.walk, state.recording = outer
+        mode.set(outer)
     return grads | found
 
 
@@ -195,7 +193,7 @@ def _hand_on(
 ) -> dict[Any, Any]:
     """Newest first, let each node hand the gradient of its output on; the gradients of targets met on the way."""
     found: dict[Any, Any] = {}
-    observers = state.observers
+    observers = mode.get().observers
     lending = targets is None and not observers and not create_graph  # what others will see is not on loan
     pending = [(-node.order, node) for node in grads if node.__class__ is Node]
     heapify(pending)
@@ -210,12 +208,17 @@ def _hand_on(
             continue
         for observer in observers:
             observer.begins(node)
-        given = _given(node, g, create_graph)
+        arrays = node.arrays
+        if arrays is None or writes.latest > node.order:
+            arrays = _intact(node)
+        given = _on_tensors(node, g, arrays) if create_graph else (g, node.output, *arrays)
         for i, parent in enumerate(node.parents):
             rule = node.primitive.vjps[i]
             if parent is None or rule is None or (useful is not None and parent not in useful):
                 continue
-            gi = _lent(rule, given, parent) if lending and parent not in grads else None
+            gi = None
+            if lending and rule.__class__ is Into and parent.__class__ is Leaf and parent not in grads:
+                gi = _lent(rule, given, parent)
             if gi is None:
                 gi = _contribution(rule, given, node.attrs, i, parent)
             for observer in observers:
@@ -231,20 +234,15 @@ def _hand_on(
     return found
 
 
-def _given(node: Node, g: Any, create_graph: bool) -> tuple[Any, ...]:
-    """What the rules of a node take: the gradient of its output, the output and the inputs."""
-    arrays = node.arrays
-    if arrays is None or writes.latest > node.order:
-        arrays = _intact(node)
-    if not create_graph:
-        return (g, node.output, *arrays)
+def _on_tensors(node: Node, g: Any, arrays: Sequence[Any]) -> tuple[Any, ...]:
+    """What the rules of a node take, as Tensors: the gradient of its output, the output and the inputs."""
     inputs = [wrap(a, p) if a.__class__ is ndarray else a for a, p in zip(arrays, node.parents, strict=True)]
     return (g, wrap(node.output, node), *inputs)  # type: ignore[arg-type]
 
 
-def _lent(rule: Any, given: tuple[Any, ...], parent: Node | Leaf) -> Any:
+def _lent(rule: Into, given: tuple[Any, ...], parent: Leaf) -> Any:
     """The first gradient of a parameter, written straight to where its optimiser wants it; None if that cannot be."""
-    if rule.__class__ is not Into or parent.__class__ is not Leaf or parent.lent is None:
+    if parent.lent is None:
         return None
     lent, parent.lent = parent.lent, None
     try:
@@ -255,8 +253,6 @@ def _lent(rule: Any, given: tuple[Any, ...], parent: Node | Leaf) -> Any:
 
 def _contribution(rule: Any, given: tuple[Any, ...], attrs: dict[str, Any], i: int, parent: Node | Leaf) -> Any:
     """What a rule gives for input `i`, in that input's shape and dtype."""
-    if rule.__class__ is Into:
-        rule = partial(rule.rule, None)
     g = rule(*given, **attrs) if attrs else rule(*given)
     x = given[i + 2]
     if g.shape != x.shape:
@@ -325,11 +321,13 @@ class Recording:
         self.before: list[bool] = []
 
     def __enter__(self) -> None:
-        self.before.append(state.recording)
-        state.recording = self.enabled
+        recording, observers, walk = mode.get()
+        self.before.append(recording)
+        mode.set(Mode(self.enabled, observers, walk))
 
     def __exit__(self, *_: object) -> None:
-        state.recording = self.before.pop()
+        _, observers, walk = mode.get()
+        mode.set(Mode(self.before.pop(), observers, walk))
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
@@ -351,4 +349,4 @@ def enable_grad() -> Recording:
 
 
 def is_grad_enabled() -> bool:
-    return state.recording
+    return mode.get().recording

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from typing import Any, Protocol, TypeAlias
 
@@ -35,18 +36,18 @@ class Value:
     _grad: Value | Array | None  # an array becomes a Tensor when somebody looks: an optimiser never does
 
 
-_result: type[Value] = Value
+_new: Callable[[], Any] = partial(object.__new__, Value)
 
 
 def results_are(result: type[Value]) -> None:
     """Operations on Tensors give instances of this class from now on."""
-    global _result
-    _result = result
+    global _new
+    _new = partial(object.__new__, result)
 
 
 def wrap(data: Array, node: Node | Leaf | None) -> Any:
     """A Tensor around an array, without the constructor's questions."""
-    t = _result.__new__(_result)
+    t = _new()
     t.data = data
     t._grad = None
     t.node = node
@@ -86,6 +87,9 @@ class Into:
 
     def __init__(self, rule: Callable[..., Any]) -> None:
         self.rule = rule
+
+    def __call__(self, *given: Any) -> Any:
+        return self.rule(None, *given)
 
 
 class Node:

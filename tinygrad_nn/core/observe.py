@@ -1,4 +1,4 @@
-"""What the operations of a thread do besides computing: record a graph, and tell observers.
+"""What operations do besides computing: record a graph, and tell observers.
 
     class Counter(Observer):
         seen = 0
@@ -15,17 +15,17 @@ pays nothing for them.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from .node import Node, Rule, Value
 
 
 class Observer:
-    """Is told what happens in its thread. A subclass overrides what interests it.
+    """Is told what happens where it was begun. A subclass overrides what interests it.
 
     What an observer raises ends the operation or the backward pass under way.
     """
@@ -41,33 +41,35 @@ class Observer:
         """A rule of `node` gave the gradient of its input `i`: an array, with `create_graph` a Tensor."""
 
 
-class _State(threading.local):
-    """What is set for one thread."""
+class Mode(NamedTuple):
+    """What is set where an operation runs: in its thread, or its task."""
 
     recording: bool = True  # whether operations leave a graph behind
     observers: tuple[Observer, ...] = ()
     walk: int = 0  # the number of the backward pass under way, 0 outside of one
 
 
-state = _State()
+mode: ContextVar[Mode] = ContextVar("mode", default=Mode())  # quicker to read than what belongs to a thread
 T = TypeVar("T", bound=Observer)
 
 
 def begin(observer: Observer) -> None:
-    """From now on tell `observer` what this thread does."""
-    state.observers = (*state.observers, observer)
+    """From now on tell `observer` what is done here."""
+    now = mode.get()
+    mode.set(now._replace(observers=(*now.observers, observer)))
 
 
 def end(observer: Observer) -> None:
     """Tell it no more. It need not be the one that began last."""
-    kept = list(state.observers)
+    now = mode.get()
+    kept = list(now.observers)
     del kept[len(kept) - 1 - kept[::-1].index(observer)]
-    state.observers = tuple(kept)
+    mode.set(now._replace(observers=tuple(kept)))
 
 
 @contextmanager
 def observing(observer: T) -> Iterator[T]:
-    """A context in which `observer` is told what this thread does."""
+    """A context in which `observer` is told what is done."""
     begin(observer)
     try:
         yield observer

@@ -23,7 +23,7 @@ from numpy import asarray, ndarray
 from numpy.exceptions import AxisError
 
 from .node import DEFAULT_DTYPE, Array, Into, Leaf, Node, Value, refuse_tensors_in, wrap
-from .observe import state
+from .observe import mode
 
 Forward: TypeAlias = Callable[..., Any]
 Vjp: TypeAlias = Callable[..., Any]
@@ -91,8 +91,9 @@ class Primitive:
             y = asarray(y)  # NumPy turns 0-d results into scalars
         if y.dtype is not DEFAULT_DTYPE:
             y = self._settled(y, arrays, attrs)
-        out = wrap(y, Node(self, arrays, parents, attrs, y) if tracked and state.recording else None)
-        for observer in state.observers:
+        recording, observers, _ = mode.get()
+        out = wrap(y, Node(self, arrays, parents, attrs, y) if tracked and recording else None)
+        for observer in observers:
             observer.operation(self, arrays, attrs, out)
         return out
 

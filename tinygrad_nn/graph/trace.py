@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..core.node import Node, Rule, Value
-from ..core.observe import Observer, begin, end, state
+from ..core.observe import Observer, begin, end, mode
 from ..place import module_of, own, stack
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class trace(Observer):  # noqa: N801 - named like detect_anomaly
         self._forget()
 
     def operation(self, primitive: Rule, arrays: Sequence[Any], attrs: dict[str, Any], out: Value) -> None:
-        node, walk = out.node, state.walk
+        node, walk = out.node, mode.get().walk
         user = outside = None
         forward: list[FrameType] = []  # innermost first
         for frame in stack(sys._getframe(1), self._until[-1]):

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from ... import ops
 from ...core.node import Node
-from ...core.observe import state
+from ...core.observe import mode
 from ...tensors import Tensor, changed, refuse_shared
 
 
@@ -25,7 +25,7 @@ def given(x: Tensor, function: Callable[[Any], Any], inplace: bool) -> Tensor:
     if not inplace:
         y: Tensor = function(x)
         return y
-    if not isinstance(x.node, Node) or not state.recording:
+    if not isinstance(x.node, Node) or not mode.get().recording:
         return changed(x, function)
     refuse_shared(x)
     y = function(x)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ... import ops
 from ...core.node import Array, as_array
-from ...core.observe import state
+from ...core.observe import mode
 from ...tensors import Tensor
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
@@ -331,7 +331,7 @@ def share(name: str, value: float) -> float:
 
 
 def _constant(name: str, values: Target) -> Array:
-    if isinstance(values, Tensor) and values.node is not None and state.recording:
+    if isinstance(values, Tensor) and values.node is not None and mode.get().recording:
         raise RuntimeError(f"{name} is a constant of the loss, no gradient goes to it: pass {name}.detach()")
     return as_array(values)
 
