@@ -23,7 +23,7 @@ from numpy import asarray, ndarray
 from numpy.typing import ArrayLike
 
 from .constants import constant, summed
-from .node import Into, Leaf, Node, Value, as_array, clock, wrap
+from .node import Array, Into, Leaf, Node, Value, as_array, clock, wrap
 from .observe import Mode, mode
 from .writes import writes, written_since
 
@@ -172,7 +172,8 @@ def walk(
     """
     useful = None if targets is None else leading_to(ordered(grads), targets)
     outer = mode.get()
-    mode.set(Mode(create_graph or outer.recording, outer.observers, clock()))  # on arrays nothing is recorded
+    if create_graph or outer.observers:  # on arrays nothing is recorded, whatever is set
+        mode.set(Mode(create_graph or outer.recording, outer.observers, clock()))
     try:
         found = _hand_on(grads, targets, useful, retain_graph, create_graph)
         # Every node has handed its gradient on; what is left has arrived at the leaves.
@@ -181,7 +182,7 @@ def walk(
                 grads[leaf] = _hooked(leaf, g, create_graph)
     finally:
         mode.set(outer)
-    return grads | found
+    return grads | found if found else grads
 
 
 def _hand_on(
@@ -206,23 +207,31 @@ def _hand_on(
             found[node] = _copied(g)
         if useful is not None and node not in useful:
             continue
-        for observer in observers:
-            observer.begins(node)
+        if observers:
+            for observer in observers:
+                observer.begins(node)
         arrays = node.arrays
         if arrays is None or writes.latest > node.order:
             arrays = _intact(node)
         given = _on_tensors(node, g, arrays) if create_graph else (g, node.output, *arrays)
+        rules, attrs = node.primitive.vjps, node.attrs
         for i, parent in enumerate(node.parents):
-            rule = node.primitive.vjps[i]
+            rule = rules[i]
             if parent is None or rule is None or (useful is not None and parent not in useful):
                 continue
-            gi = None
+            gi: Any = None
             if lending and rule.__class__ is Into and parent.__class__ is Leaf and parent not in grads:
                 gi = _lent(rule, given, parent)
             if gi is None:
-                gi = _contribution(rule, given, node.attrs, i, parent)
-            for observer in observers:
-                observer.gradient(node, i, gi)
+                gi = rule(*given, **attrs) if attrs else rule(*given)
+                x = arrays[i]
+                if gi.__class__ is not ndarray or gi.shape != x.shape or gi.dtype is not x.dtype:
+                    gi = _fitted(gi, x)
+                if parent.__class__ is Leaf and (gi is g or (gi.data if create_graph else gi).base is not None):
+                    gi = _copied(gi)  # a leaf's gradient is its own, to change in place
+            if observers:
+                for observer in observers:
+                    observer.gradient(node, i, gi)
             if parent in grads:
                 _accumulate(grads, parent, gi)
             else:
@@ -251,19 +260,13 @@ def _lent(rule: Into, given: tuple[Any, ...], parent: Leaf) -> Any:
         return None
 
 
-def _contribution(rule: Any, given: tuple[Any, ...], attrs: dict[str, Any], i: int, parent: Node | Leaf) -> Any:
-    """What a rule gives for input `i`, in that input's shape and dtype."""
-    g = rule(*given, **attrs) if attrs else rule(*given)
-    x = given[i + 2]
+def _fitted(g: Any, x: Array) -> Any:
+    """What a rule gave, in the shape and dtype of the input that it is for."""
     if g.shape != x.shape:
         g = _unbroadcast(g, x.shape)
-    if g.__class__ is not ndarray and not isinstance(g, Value):
+    if not isinstance(g, Value):
         g = asarray(g)  # NumPy turns 0-d results into scalars
-    if g.dtype is not x.dtype and g.dtype != x.dtype:
-        g = g.astype(x.dtype)
-    if parent.__class__ is Leaf and (g is given[0] or (g if g.__class__ is ndarray else g.data).base is not None):
-        g = _copied(g)  # a leaf's gradient is its own, to change in place
-    return g
+    return g if g.dtype == x.dtype else g.astype(x.dtype)
 
 
 def _intact(node: Node) -> Sequence[Any]:
@@ -321,13 +324,13 @@ class Recording:
         self.before: list[bool] = []
 
     def __enter__(self) -> None:
-        recording, observers, walk = mode.get()
-        self.before.append(recording)
-        mode.set(Mode(self.enabled, observers, walk))
+        now = mode.get()
+        self.before.append(now.recording)
+        mode.set(Mode(self.enabled, now.observers, now.walk))
 
     def __exit__(self, *_: object) -> None:
-        _, observers, walk = mode.get()
-        mode.set(Mode(self.before.pop(), observers, walk))
+        now = mode.get()
+        mode.set(Mode(self.before.pop(), now.observers, now.walk))
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import count
 from typing import Any, Protocol, TypeAlias
 
@@ -36,18 +35,19 @@ class Value:
     _grad: Value | Array | None  # an array becomes a Tensor when somebody looks: an optimiser never does
 
 
-_new: Callable[[], Any] = partial(object.__new__, Value)
+new = object.__new__
+_result: type[Value] = Value
 
 
 def results_are(result: type[Value]) -> None:
     """Operations on Tensors give instances of this class from now on."""
-    global _new
-    _new = partial(object.__new__, result)
+    global _result
+    _result = result
 
 
 def wrap(data: Array, node: Node | Leaf | None) -> Any:
     """A Tensor around an array, without the constructor's questions."""
-    t = _new()
+    t: Any = new(_result)
     t.data = data
     t._grad = None
     t.node = node
@@ -96,26 +96,19 @@ class Node:
     """One operation that ran: `output = primitive(*arrays, **attrs)`.
 
     `parents[i]` is the node that made `arrays[i]`, or None where no gradient goes. `arrays` and `output`
-    are None once a backward pass has used the node and freed it. `order` is the clock's time.
+    are None once a backward pass has used the node and freed it. `order` is the clock's time. Only
+    `Primitive` makes nodes, and fills them in itself.
     """
 
     __slots__ = ("__weakref__", "arrays", "attrs", "hooks", "order", "output", "parents", "primitive")
 
-    def __init__(
-        self,
-        primitive: Rule,
-        arrays: Sequence[Any],
-        parents: Sequence[Node | Leaf | None],
-        attrs: dict[str, Any],
-        output: Array,
-    ) -> None:
-        self.primitive = primitive
-        self.arrays: Sequence[Any] | None = arrays
-        self.parents = parents
-        self.attrs = attrs
-        self.output: Array | None = output
-        self.order = clock()
-        self.hooks: dict[int, Hook] | None = None
+    primitive: Rule
+    arrays: Sequence[Any] | None
+    parents: Sequence[Node | Leaf | None]
+    attrs: dict[str, Any]
+    output: Array | None
+    order: int
+    hooks: dict[int, Hook] | None
 
 
 RETAIN = 0  # the key of the hook that keeps a gradient: no clock's time, and last whenever it was registered

@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from .node import Node, Rule, Value
@@ -41,22 +42,23 @@ class Observer:
         """A rule of `node` gave the gradient of its input `i`: an array, with `create_graph` a Tensor."""
 
 
-class Mode(NamedTuple):
-    """What is set where an operation runs: in its thread, or its task."""
+@dataclass(slots=True)
+class Mode:
+    """What is set where an operation runs: in its thread, or its task. Never changed, but replaced."""
 
     recording: bool = True  # whether operations leave a graph behind
     observers: tuple[Observer, ...] = ()
     walk: int = 0  # the number of the backward pass under way, 0 outside of one
 
 
-mode: ContextVar[Mode] = ContextVar("mode", default=Mode())  # quicker to read than what belongs to a thread
+mode: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - quicker to read than what belongs to a thread
 T = TypeVar("T", bound=Observer)
 
 
 def begin(observer: Observer) -> None:
     """From now on tell `observer` what is done here."""
     now = mode.get()
-    mode.set(now._replace(observers=(*now.observers, observer)))
+    mode.set(replace(now, observers=(*now.observers, observer)))
 
 
 def end(observer: Observer) -> None:
@@ -64,7 +66,7 @@ def end(observer: Observer) -> None:
     now = mode.get()
     kept = list(now.observers)
     del kept[len(kept) - 1 - kept[::-1].index(observer)]
-    mode.set(now._replace(observers=tuple(kept)))
+    mode.set(replace(now, observers=tuple(kept)))
 
 
 @contextmanager

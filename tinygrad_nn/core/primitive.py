@@ -22,7 +22,7 @@ import numpy as np
 from numpy import asarray, ndarray
 from numpy.exceptions import AxisError
 
-from .node import DEFAULT_DTYPE, Array, Into, Leaf, Node, Value, refuse_tensors_in, wrap
+from .node import DEFAULT_DTYPE, Array, Into, Leaf, Node, Value, clock, new, refuse_tensors_in, wrap
 from .observe import mode
 
 Forward: TypeAlias = Callable[..., Any]
@@ -91,10 +91,21 @@ class Primitive:
             y = asarray(y)  # NumPy turns 0-d results into scalars
         if y.dtype is not DEFAULT_DTYPE:
             y = self._settled(y, arrays, attrs)
-        recording, observers, _ = mode.get()
-        out = wrap(y, Node(self, arrays, parents, attrs, y) if tracked and recording else None)
-        for observer in observers:
-            observer.operation(self, arrays, attrs, out)
+        now = mode.get()
+        node = None
+        if tracked and now.recording:
+            node = new(Node)  # a constructor would be a tenth of an operation's cost
+            node.primitive = self
+            node.arrays = arrays
+            node.parents = parents
+            node.attrs = attrs
+            node.output = y
+            node.order = clock()
+            node.hooks = None
+        out = wrap(y, node)
+        if now.observers:
+            for observer in now.observers:
+                observer.operation(self, arrays, attrs, out)
         return out
 
     def _settled(self, y: Array, arrays: Sequence[Any], attrs: dict[str, Any]) -> Array:
