@@ -21,7 +21,7 @@ from numpy import asarray, ndarray
 from numpy.typing import ArrayLike
 
 from .constants import constant, summed
-from .node import Into, Leaf, Node, mode, writes, written_since
+from .node import Into, Leaf, Node, mode, note_write, writes, written_since
 from .tensor import Tensor, wrap
 
 P = ParamSpec("P")
@@ -56,7 +56,12 @@ def backward(
         elif create_graph:
             variable._grad = variable.grad + g
         else:
-            variable._grad = asarray((before.data if isinstance(before, Tensor) else before) + g)
+            total = before.data if isinstance(before, Tensor) else before
+            if (isinstance(before, Tensor) and before.node is not None) or not total.flags.writeable:
+                variable._grad = asarray(total + g)  # it has a graph of its own
+            else:  # who holds the gradient sees it grow, as in PyTorch
+                np.add(total, g, total)
+                note_write(total)
 
 
 def grad(

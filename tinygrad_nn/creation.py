@@ -6,7 +6,6 @@ What is random comes from `rng`, a `numpy.random.Generator`, or else from the de
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias, overload
 
@@ -16,7 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .generator import Rng, rng_or_default
 from .node import Array
 from .ops.axes import common_shape
-from .tensor import DEFAULT_DTYPE, Tensor, as_array, check_device, varargs
+from .tensor import DEFAULT_DTYPE, Tensor, as_array, check_device, refuse_unfit, varargs
 
 Length: TypeAlias = int | Sequence[int]  # of each axis, or of all
 
@@ -118,8 +117,7 @@ def full(
     """`fill_value` everywhere: an integer makes integers and a boolean booleans, unless a dtype is given."""
     value = fill_value.item() if isinstance(fill_value, Tensor | np.generic) else fill_value
     found = as_array(value).dtype if dtype is None else np.dtype(dtype)
-    if found.kind in "iu" and not math.isfinite(value):
-        raise ValueError(f"{found} holds neither NaN nor infinity, {value!r} does not fit")
+    refuse_unfit(value, found)
     return _made(np.full(varargs((shape,)), value, found), requires_grad, device)
 
 

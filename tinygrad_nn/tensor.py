@@ -6,6 +6,7 @@ arrays, and the nodes that made those. That is the whole graph; `autodiff` walks
 
 from __future__ import annotations
 
+import math
 import operator
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -132,7 +133,10 @@ class Tensor(TensorNames):
         return float(self.item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        value = self.item()
+        if not math.isfinite(value):
+            raise (ValueError if value != value else OverflowError)(f"{value} is not a whole number")
+        return int(value)
 
     def __index__(self) -> int:
         """A tensor that holds one whole number indexes a list."""
@@ -330,9 +334,9 @@ class Tensor(TensorNames):
     # --- comparison: boolean tensors, outside the graph
 
     def _compared(self, sign: str, other: Any) -> Tensor:
-        theirs = _data(other)
+        ours, theirs = _alike(self.data, _data(other))
         try:
-            return wrap(np.asarray(SIGNS[sign](self.data, theirs)), None)
+            return wrap(np.asarray(SIGNS[sign](ours, theirs)), None)
         except (TypeError, ValueError, OverflowError) as error:
             if sign in "&|^" and "f" in (self.dtype.kind, np.asarray(theirs).dtype.kind):
                 raise TypeError(f"{sign} is for booleans and whole numbers: compare first, as in x > 0") from None
@@ -943,12 +947,26 @@ def as_array(value: ArrayLike | Tensor, dtype: DTypeLike | None = None) -> Array
         value = value.data
     if value.__class__ is np.ndarray and dtype is None and value.dtype.kind in "fiub" and value.dtype.isnative:
         return value  # the usual case
+    if dtype is not None and not hasattr(value, "dtype"):
+        refuse_unfit(value, np.dtype(dtype))
     array = np.asarray(value, dtype)
     if dtype is None and array.dtype == np.float64 and not hasattr(value, "__array__"):
         array = array.astype(DEFAULT_DTYPE)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"a tensor holds real numbers or booleans, not {array.dtype}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def refuse_unfit(numbers: Any, dtype: np.dtype[Any]) -> None:
+    """ValueError: whole numbers of this dtype do not reach to these, or there is NaN or infinity among them."""
+    if dtype.kind not in "iu":
+        return
+    values, limits = np.asarray(numbers), np.iinfo(dtype)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"{dtype} holds neither NaN nor infinity")
+    if values.dtype.kind in "iuf" and values.size and not limits.min <= values.min() <= values.max() <= limits.max:
+        outside = next(v for v in values.ravel() if not limits.min <= v <= limits.max)
+        raise ValueError(f"{dtype} holds whole numbers from {limits.min} to {limits.max}: {outside} does not fit")
 
 
 def check_device(device: Any) -> None:
@@ -966,6 +984,20 @@ def _data(value: Any) -> Any:
         return value.data
     refuse_tensors_in(value)
     return value
+
+
+def _alike(a: Array, b: Any) -> tuple[Array, Any]:
+    """Two operands of a comparison: beside one with axes, a single number of the same kind takes its dtype."""
+    if (
+        isinstance(b, np.ndarray)
+        and a.dtype != b.dtype
+        and (a.dtype.kind == b.dtype.kind or {a.dtype.kind, b.dtype.kind} == {"i", "u"})
+    ):
+        if a.ndim and not b.ndim:
+            b = b.astype(a.dtype)
+        elif b.ndim and not a.ndim:
+            a = a.astype(b.dtype)
+    return a, b
 
 
 def refuse_tensors_in(value: Any) -> None:

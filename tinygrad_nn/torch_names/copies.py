@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .. import ops
 from ..creation import full
 from ..node import Array
-from ..tensor import Operand, Tensor, changed, check_device, no_device, varargs
+from ..tensor import Operand, Tensor, changed, check_device, no_device, refuse_unfit, varargs
 from . import CPU, pointwise
 from .selection import as_filling, masked_fill
 
@@ -106,7 +106,9 @@ def new_tensor(
     """A tensor of other values."""
     check_device(device)
     values = np.asarray(data.data if isinstance(data, Tensor) else data)  # as exact as they are given
-    return Tensor(values.astype(input.dtype if dtype is None else dtype), requires_grad)
+    wanted = np.dtype(input.dtype if dtype is None else dtype)
+    refuse_unfit(values, wanted)
+    return Tensor(values.astype(wanted), requires_grad)
 
 
 def new_zeros(
