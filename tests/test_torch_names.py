@@ -471,7 +471,10 @@ def test_a_diagonal_looks_into_the_matrix_or_cannot_be_written() -> None:
         (m.diagonal(0, 0, 2), m.data.diagonal(0, 0, 2)),
     ):
         assert y.shape == wanted.shape
-        if np.shares_memory(y.data, m.data):
+        assert np.shares_memory(y.data, m.data)
+        m.fill_(2.0)
+        np.testing.assert_array_equal(y.data, 2)
+        if y.data.flags.writeable:
             y.fill_(1.0)
             np.testing.assert_array_equal(wanted, 1)
             m.fill_(0.0)
@@ -529,3 +532,47 @@ def test_what_changes_nothing_is_the_tensor_itself() -> None:
     assert all(y is t for y in same)
     others = t.reshape(2), t.view(2), t.squeeze(), t.ravel(), t.detach(), t[:], t.expand(2), t.clone()
     assert not any(y is t for y in others)
+
+
+def test_a_single_number_gives_way_in_what_is_composed_too() -> None:
+    many, one = Tensor(np.array([1.5, 1.212], np.float32)), Tensor(np.array(1.212))
+    whole = Tensor(np.array([3, -2]))
+    assert (many == one).tolist() == [False, True]  # 1.212 as float32 has it
+    assert (one != many).tolist() == [True, False]
+    assert (Tensor(np.array([1, 4], np.uint8)) | Tensor(np.array(4))).dtype == np.uint8
+    for y in (one.clip(many), one.logaddexp(many), many.sub(one, alpha=0.3)):
+        assert y.dtype == np.float32
+    for y in (one.logaddexp(whole), one.sub(whole, alpha=0.3), one.logaddexp(whole > 0)):
+        assert y.dtype == np.float64
+    np.testing.assert_allclose(one.logaddexp(whole).data, np.logaddexp(1.212, [3.0, -2.0]))
+    np.testing.assert_allclose(Tensor([0.5]).logaddexp(whole > 0).data, np.logaddexp(0.5, [1.0, 0.0]), rtol=1e-6)
+    asked = Tensor(1.0, requires_grad=True)
+    assert asked.logaddexp(Tensor(np.zeros((2, 0), int))).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda b: tinygrad_nn.full_like(b, -3), "from 0 to 255: -3 does not fit"),
+        (lambda b: tinygrad_nn.full((2,), 256.0, dtype=np.uint8), "from 0 to 255: 256.0 does not fit"),
+        (lambda b: b.new_full((2,), -1.5), "does not fit"),
+        (lambda b: b.new_tensor([1.0, -0.25]), "-0.25 does not fit"),
+        (lambda b: tinygrad_nn.tensor([300], dtype=np.uint8), "300 does not fit"),
+        (lambda b: tinygrad_nn.as_tensor([1.0, math.inf], dtype=np.int64), "neither NaN nor infinity"),
+        (lambda b: int(Tensor(math.nan)), "nan is not a whole number"),
+        (lambda b: int(Tensor(math.inf)), "inf is not a whole number"),
+    ],
+)
+def test_what_a_dtype_does_not_hold_is_refused(make: Any, words: str) -> None:
+    with pytest.raises((ValueError, OverflowError), match=words):
+        make(Tensor(np.zeros(2, np.uint8)))
+
+
+def test_who_holds_a_gradient_sees_it_grow() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    x.sum().backward()
+    held = x.grad
+    x.sum().backward()
+    assert held is x.grad
+    assert held is not None
+    assert held.tolist() == [2.0, 2.0]

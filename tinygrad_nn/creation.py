@@ -6,14 +6,13 @@ What is random comes from `rng`, a `numpy.random.Generator`, or else from the de
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .core.node import DEFAULT_DTYPE, Array, as_array
+from .core.node import DEFAULT_DTYPE, Array, as_array, refuse_unfit
 from .generator import Rng, rng_or_default
 from .ops.axes import common_shape
 from .tensors import Tensor, check_device, varargs
@@ -118,8 +117,7 @@ def full(
     """`fill_value` everywhere: an integer makes integers and a boolean booleans, unless a dtype is given."""
     value = fill_value.item() if isinstance(fill_value, Tensor | np.generic) else fill_value
     found = as_array(value).dtype if dtype is None else np.dtype(dtype)
-    if found.kind in "iu" and not math.isfinite(value):
-        raise ValueError(f"{found} holds neither NaN nor infinity, {value!r} does not fit")
+    refuse_unfit(value, found)
     return _made(np.full(varargs((shape,)), value, found), requires_grad, device)
 
 

@@ -6,6 +6,7 @@ arrays, and the nodes that made those. That is the whole graph; `core.backward` 
 
 from __future__ import annotations
 
+import math
 import operator
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -131,7 +132,10 @@ class Tensor(Value, TensorNames):
         return float(self.item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        value = self.item()
+        if not math.isfinite(value):
+            raise (ValueError if value != value else OverflowError)(f"{value} is not a whole number")
+        return int(value)
 
     def __index__(self) -> int:
         """A tensor that holds one whole number indexes a list."""
@@ -327,9 +331,9 @@ class Tensor(Value, TensorNames):
     # --- comparison: boolean tensors, outside the graph
 
     def _compared(self, sign: str, other: Any) -> Tensor:
-        theirs = _data(other)
+        ours, theirs = _alike(self.data, _data(other))
         try:
-            return wrap(np.asarray(SIGNS[sign](self.data, theirs)), None)
+            return wrap(np.asarray(SIGNS[sign](ours, theirs)), None)
         except (TypeError, ValueError, OverflowError) as error:
             if sign in "&|^" and "f" in (self.dtype.kind, np.asarray(theirs).dtype.kind):
                 raise TypeError(f"{sign} is for booleans and whole numbers: compare first, as in x > 0") from None
@@ -952,6 +956,20 @@ def _data(value: Any) -> Any:
         return value.data
     refuse_tensors_in(value)
     return value
+
+
+def _alike(a: Array, b: Any) -> tuple[Array, Any]:
+    """Two operands of a comparison: beside one with axes, a single number of the same kind takes its dtype."""
+    if (
+        isinstance(b, np.ndarray)
+        and a.dtype != b.dtype
+        and (a.dtype.kind == b.dtype.kind or {a.dtype.kind, b.dtype.kind} == {"i", "u"})
+    ):
+        if a.ndim and not b.ndim:
+            b = b.astype(a.dtype)
+        elif b.ndim and not a.ndim:
+            a = a.astype(b.dtype)
+    return a, b
 
 
 def varargs(values: tuple[Any, ...], by_name: Sequence[int] | None = None) -> tuple[int, ...]:

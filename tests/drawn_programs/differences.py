@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tests.drawn_programs.running import Line, Run
+from tests.drawn_programs.running import IN_PLACE, Line, Run
 
 MEANT: list[tuple[str, Callable[[Run, Line, str], Any]]] = []
 
@@ -75,7 +75,8 @@ def gelu_of_infinity(run: Run, line: Line, message: str) -> Any:
 
 @meant("over no axes, (), NumPy's meaning: docs/library.md")
 def over_no_axes(run: Run, line: Line, message: str) -> Any:
-    return line.name in ("sum", "mean", "std", "var", "logsumexp") and re.search(r"\(\)|\[\]", line.here)
+    over = [x for x in (line, *run.lines) if x.name in ("sum", "mean", "std", "var", "logsumexp")]
+    return any(re.search(r"\(\)|\[\]", x.here) for x in over) and (line in over or line.walks)
 
 
 @meant("PyTorch fails at dim=() of logsumexp; here it is all axes")
@@ -90,7 +91,9 @@ def booleans_of_bytes(run: Run, line: Line, message: str) -> Any:
 
 @meant("a number that bytes cannot hold is compared as it is; PyTorch wraps it")
 def bytes_beside_negative_numbers(run: Run, line: Line, message: str) -> Any:
-    return re.search(r"[<>=]=? -\d|-\d+ [<>=]", line.here) and any(t.dtype == torch.uint8 for t in tensors(run))
+    compared = re.search(r"[<>=]=? -\d|-\d+ [<>=]", line.here)
+    compared = compared or (line.name in ("eq", "ne", "lt", "le", "gt", "ge") and re.search(r"[(=] ?-\d", line.here))
+    return compared and any(t.dtype == torch.uint8 for t in tensors(run))
 
 
 @meant("a loss takes its target in the dtype of its input: nn.functional")
@@ -99,9 +102,48 @@ def target_in_the_dtype_of_the_input(run: Run, line: Line, message: str) -> Any:
     return line.name in losses and message.endswith("is float32, not float64")
 
 
-@meant("the loss of an infinite logit is infinite where its class is not certain; PyTorch subtracts infinities")
+@meant("of an infinite logit the loss is infinite or NaN, by which infinities its formula subtracts")
 def infinite_logits(run: Run, line: Line, message: str) -> Any:
-    return line.name == "binary_cross_entropy_with_logits" and re.search(r"\(inf\).* not np.float\d\d\(nan\)", message)
+    unclear = r"\((inf|nan)\).* not np.float\d\d\((inf|nan)\)"
+    return line.name == "binary_cross_entropy_with_logits" and re.search(unclear, message)
+
+
+@meant("a product of three or more factors is computed pair by pair in NumPy's order: infinity by 0 may come up in it")
+def products_of_infinity(run: Run, line: Line, message: str) -> Any:
+    return line.name == "einsum" and not_finite(run) and "n" in message.split(", not ")[-1]
+
+
+@meant("a single number of float32 beside float16 makes float32: docs/library.md")
+def half_beside_a_number(run: Run, line: Line, message: str) -> Any:
+    return message.endswith("is float32, not float16")
+
+
+@meant("take_along_dim counts negative indices from the end, as NumPy does")
+def negative_places(run: Run, line: Line, message: str) -> Any:
+    return line.name == "take_along_dim" and "index -" in message
+
+
+@meant("what lies next to what in memory is NumPy's choice")
+def layout(run: Run, line: Line, message: str) -> Any:
+    return line.name == "is_contiguous"
+
+
+@meant("of several values assigned to one place, which one stays is left open")
+def assigned_twice(run: Run, line: Line, message: str) -> Any:
+    index = re.search(r"(v\d+)\[(v\d+)\] =", line.here)
+    places = index and run.theirs.get(index.group(2))
+    return isinstance(places, torch.Tensor) and places.numel() > len(places.unique())
+
+
+@meant("a parameter that is given twice counts once in a norm: its docstring")
+def counted_twice(run: Run, line: Line, message: str) -> Any:
+    given = re.findall(r"v\d+", line.here)
+    return line.name == "clip_grad_norm_" and len({id(run.theirs.get(v)) for v in given}) < len(given)
+
+
+@meant("PyTorch's group_norm with a bias and no weight has no gradient of a gradient")
+def bias_alone(run: Run, line: Line, message: str) -> Any:
+    return "shape '[0]' is invalid" in message and uses(run, {"group_norm"})
 
 
 @meant("of no whole numbers PyTorch's softmax is whole; it refuses others")
@@ -141,6 +183,17 @@ def statistics_of_infinity(run: Run, line: Line, message: str) -> Any:
 def rest_of_infinity(run: Run, line: Line, message: str) -> Any:
     rest = uses(run, {"remainder", "fmod"}) or any(earlier.name in ("%", "%=") for earlier in run.lines)
     return line.walks and not_finite(run) and rest and "not np.float" in message
+
+
+@meant("a function that is composed may have NaN for a gradient where infinity meets infinity or 0 in it")
+def composed_at_infinity(run: Run, line: Line, message: str) -> Any:
+    composed = {"sinh", "cosh", "silu", "gelu", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "logaddexp"}
+    return line.walks and not_finite(run) and uses(run, composed) and re.search(r"nan|inf", message)
+
+
+@meant("a root of -infinity is infinity by pow, as in C; in PyTorch its gradient is that of sqrt, NaN")
+def roots_of_infinity(run: Run, line: Line, message: str) -> Any:
+    return line.walks and not_finite(run) and uses(run, {"pow"}) and "not np.float" in message and "(nan)" in message
 
 
 @meant("nothing is assigned in any shape that holds nothing")
@@ -187,17 +240,28 @@ def parameters_of_a_vector(run: Run, line: Line, message: str) -> Any:
 
 @meant("a gradient has memory of its own; PyTorch may hand out what it was given")
 def gradients_apart(run: Run, line: Line, message: str) -> Any:
-    if "into the memory of" not in message:
-        return False
-    involved = set(re.findall(r"v\d+", message))
+    written = line.writes or "into the memory of" in message or "in-place operation" in message or line.walks
     made = {t for earlier in run.lines if earlier.walks or earlier.name == "grad" for t in earlier.targets}
-    return any(
-        isinstance(run.theirs.get(m), torch.Tensor)
-        and np.shares_memory(run.theirs[v].detach().numpy(), run.theirs[m].detach().numpy())
-        for v in involved
-        if isinstance(run.theirs.get(v), torch.Tensor)
-        for m in made
+    involved = set(re.findall(r"v\d+", f"{line.here} {message}"))
+    there = {v: t for v in run.variables() if isinstance(t := run.theirs[v], torch.Tensor)}
+    return written and any(
+        v != m and (involved & {v, m}) and (a is b or np.shares_memory(a.detach().numpy(), b.detach().numpy()))
+        for v, a in there.items()
+        for m, b in there.items()
+        if m in made
     )
+
+
+@meant("an activation in place gives its input new memory; views that were taken of it before keep the old: docs")
+def activations_in_place(run: Run, line: Line, message: str) -> Any:
+    in_place = [x for x in (line, *run.lines) if IN_PLACE.search(x.here)]
+    return bool(in_place) and ("into the memory of" in message or line.writes)
+
+
+@meant("a norm of order 0 has a gradient of 0 and PyTorch's none; a view written to without recording keeps its way")
+def ways_of_gradients(run: Run, line: Line, message: str) -> Any:
+    unrecorded = any(earlier.writes and "no_grad" in earlier.here for earlier in run.lines)
+    return "to not have been used in the graph" in message and (unrecorded or uses(run, {"norm"}))
 
 
 @meant("a view that was taken before a tensor asked for gradients is plain memory; so is one without elements")

@@ -164,8 +164,16 @@ def setitem(d: Draw) -> Drawn:
 # --- gradients
 
 
+def leaf(t: Any) -> bool:
+    """Whether a tensor of PyTorch's is a leaf. It does not say so of a part of several whose whole was changed."""
+    try:
+        return bool(t.is_leaf)
+    except RuntimeError:
+        return False
+
+
 def with_gradient(d: Draw) -> str | None:
-    return d.existing(lambda t: t.requires_grad and not t.is_leaf)
+    return d.existing(lambda t: t.requires_grad and not leaf(t))
 
 
 def backward(d: Draw) -> Drawn:
@@ -230,7 +238,7 @@ def detach(d: Draw) -> Drawn:
 
 
 def ask(d: Draw) -> Drawn:
-    x = d.existing(lambda t: t.is_leaf)
+    x = d.existing(leaf)
     if x is None:
         return None
     text = d.one(f"{x}.requires_grad_()", f"{x}.requires_grad = True", f"{x}.requires_grad_(False)")
@@ -238,12 +246,12 @@ def ask(d: Draw) -> Drawn:
 
 
 def forget(d: Draw) -> Drawn:
-    x = d.existing(lambda t: t.is_leaf and t.requires_grad)
+    x = d.existing(lambda t: leaf(t) and t.requires_grad)
     return None if x is None else Line(f"{x}.grad = None", name="grad", walks=True)
 
 
 def grad_of(d: Draw) -> Drawn:
-    x = d.existing(lambda t: t.is_leaf and t.grad is not None)
+    x = d.existing(lambda t: leaf(t) and t.grad is not None)
     if x is None:
         return None
     target = d.variable()

@@ -341,6 +341,7 @@ CASES: dict[str, st.SearchStrategy[Drawn]] = {
     "tanh": elementwise(REAL),
     "sigmoid": elementwise(REAL),
     "softplus": elementwise(REAL),
+    "logaddexp": elementwise(REAL, REAL),
     "relu": elementwise(ODD),
     "leaky_relu": elementwise(ODD).map(lambda drawn: (drawn[0], {"slope": 0.25})),
     "select": selects(),

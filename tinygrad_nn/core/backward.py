@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 from .constants import constant, summed
 from .node import Array, Into, Leaf, Node, Value, as_array, clock, wrap
 from .observe import Mode, mode
-from .writes import writes, written_since
+from .writes import note_write, writes, written_since
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,7 +60,12 @@ def backward(
         elif create_graph:
             variable._grad = (before if isinstance(before, Value) else wrap(before, None)) + g
         else:
-            variable._grad = asarray((before.data if isinstance(before, Value) else before) + g)
+            total = before.data if isinstance(before, Value) else before
+            if (isinstance(before, Value) and before.node is not None) or not total.flags.writeable:
+                variable._grad = asarray(total + g)  # it has a graph of its own
+            else:  # who holds the gradient sees it grow, as in PyTorch
+                np.add(total, g, total)
+                note_write(total)
 
 
 def grad(

@@ -135,12 +135,26 @@ def as_array(value: ArrayLike | Value, dtype: DTypeLike | None = None) -> Array:
         value = value.data
     if value.__class__ is np.ndarray and dtype is None and value.dtype.kind in "fiub" and value.dtype.isnative:
         return value  # the usual case
+    if dtype is not None and not hasattr(value, "dtype"):
+        refuse_unfit(value, np.dtype(dtype))
     array = np.asarray(value, dtype)
     if dtype is None and array.dtype == np.float64 and not hasattr(value, "__array__"):
         array = array.astype(DEFAULT_DTYPE)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"a tensor holds real numbers or booleans, not {array.dtype}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def refuse_unfit(numbers: Any, dtype: np.dtype[Any]) -> None:
+    """ValueError: whole numbers of this dtype do not reach to these, or there is NaN or infinity among them."""
+    if dtype.kind not in "iu":
+        return
+    values, limits = np.asarray(numbers), np.iinfo(dtype)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"{dtype} holds neither NaN nor infinity")
+    if values.dtype.kind in "iuf" and values.size and not limits.min <= values.min() <= values.max() <= limits.max:
+        outside = next(v for v in values.ravel() if not limits.min <= v <= limits.max)
+        raise ValueError(f"{dtype} holds whole numbers from {limits.min} to {limits.max}: {outside} does not fit")
 
 
 def refuse_tensors_in(value: Any) -> None:

@@ -68,6 +68,11 @@ def _where(step: Step) -> str:
     return step.node("Where", condition, a, b)
 
 
+def _logaddexp(step: Step) -> str:
+    a, b = step.value(0), step.value(1)
+    return step.node("Add", b, step.node("Softplus", step.node("Sub", a, b)))
+
+
 def _select(step: Step) -> str:
     """Where `keep` holds, else 0: as `Where` of two values, since a product with 0 would make NaN of infinity."""
     keep = step.cast(step.value(1, None), np.asarray(step.op.arrays[1]).dtype, np.dtype(bool))
@@ -411,6 +416,7 @@ TRANSLATIONS: dict[str, Translation] = {
     "log": _plain("Log"),
     "log1p": _log1p,
     "log_softmax": _along("LogSoftmax"),
+    "logaddexp": _logaddexp,
     "logsumexp": _reduction("ReduceLogSumExp"),
     "matmul": _plain("MatMul"),
     "max": _reduction("ReduceMax"),

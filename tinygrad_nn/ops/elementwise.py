@@ -97,6 +97,10 @@ def _leaky(x: Array, slope: float) -> Any:
     return np.where(x > 0, x, x * slope)
 
 
+def _logaddexp(a: Any, b: Any) -> Any:
+    return np.logaddexp(floats(a), floats(b))
+
+
 def _softplus(x: Array) -> Array:
     x = floats(x)
     return np.logaddexp(x, ZERO[x.dtype])
@@ -124,6 +128,9 @@ sin = Primitive("sin", np.sin, lambda g, y, x: g * cos(x))
 cos: Primitive = Primitive("cos", np.cos, lambda g, y, x: -(g * sin(x)))
 tanh = Primitive("tanh", np.tanh, lambda g, y, x: g * (ONE[y.dtype] - y * y))
 sigmoid = Primitive("sigmoid", _sigmoid, lambda g, y, x: g * (y * (ONE[y.dtype] - y)))
+logaddexp = Primitive(
+    "logaddexp", _logaddexp, lambda g, y, a, b: g * sigmoid(a - b), lambda g, y, a, b: g * sigmoid(b - a)
+)
 softplus = Primitive("softplus", _softplus, lambda g, y, x: g * sigmoid(x))
 relu = Primitive("relu", _relu, lambda g, y, x: select(g, y != ZERO[y.dtype]))  # y, so that NaN passes
 leaky = Primitive(
@@ -203,6 +210,10 @@ def bounded(x: Any, low: Any = None, high: Any = None) -> Any:
         floating = [DEFAULT_DTYPE if isinstance(a, float) else a.dtype for a in (lower, upper) if _is_floating(a)]
         if floating:
             return bounded(astype(x, dtype=np.result_type(*floating)), low, high)
+    elif not value.ndim and (many := [a.dtype for a in (lower, upper) if _is_floating(a) and np.ndim(a)]):
+        wanted = np.result_type(*many)  # x itself is the single one
+        if value.dtype != wanted:
+            return bounded(astype(x, dtype=wanted), low, high)
     else:  # a bound of integers, or a single one, changes no dtype
         lower, upper = (
             a.astype(value.dtype) if isinstance(a, np.ndarray) and (a.dtype.kind != "f" or not a.ndim) else a

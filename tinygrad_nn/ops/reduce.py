@@ -132,7 +132,7 @@ def _logsumexp(x: Array, axis: Axis, keepdims: bool) -> Array:
 
 def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     kept = shape_kept(x.shape, axis)
-    return g.reshape(kept) * exp(x - clip(y, low=-LARGEST, high=LARGEST).reshape(kept))
+    return g.reshape(kept) * exp(x - clip(y, low=-LARGEST, high=None).reshape(kept))  # 0 where all are -infinity
 
 
 LARGEST = float(np.finfo(np.float32).max)

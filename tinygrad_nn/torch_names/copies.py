@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import ops
-from ..core.node import Array
+from ..core.node import Array, refuse_unfit
 from ..creation import full
 from ..tensors import Operand, Tensor, changed, check_device, no_device, varargs
 from . import CPU, pointwise
@@ -106,7 +106,9 @@ def new_tensor(
     """A tensor of other values."""
     check_device(device)
     values = np.asarray(data.data if isinstance(data, Tensor) else data)  # as exact as they are given
-    return Tensor(values.astype(input.dtype if dtype is None else dtype), requires_grad)
+    wanted = np.dtype(input.dtype if dtype is None else dtype)
+    refuse_unfit(values, wanted)
+    return Tensor(values.astype(wanted), requires_grad)
 
 
 def new_zeros(

@@ -31,13 +31,16 @@ def scaled(other: Operand, alpha: float, beside: Tensor) -> Any:
     """alpha · other, the second operand of a sum with `beside`, and as exact as that."""
     if alpha == 1:
         return other
-    if (
-        isinstance(other, Tensor)
-        and beside.ndim >= min(other.ndim, 1)
-        and np.result_type(other.dtype, beside.dtype) == beside.dtype != other.dtype
-    ):
-        other = other.astype(beside.dtype)
+    if isinstance(other, Tensor) and "f" in (other.dtype.kind, beside.dtype.kind):
+        other = other.astype(floating(beside, other))
     return ops.mul(other, alpha)
+
+
+def floating(*operands: Tensor) -> np.dtype[Any]:
+    """The floating-point dtype of what is computed of several: a single number gives way, whole numbers do."""
+    dtypes = [x.dtype for x in operands if x.dtype.kind == "f" and x.ndim]
+    dtypes = dtypes or [x.dtype for x in operands if x.dtype.kind == "f"]
+    return np.result_type(*dtypes) if dtypes else DEFAULT_DTYPE
 
 
 def mul(input: Tensor, other: Operand) -> Tensor:
@@ -222,13 +225,7 @@ def erf(input: Tensor) -> Tensor:
 
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """log(exp(input) + exp(other)), without overflow."""
-    shape = common_shape(input.shape, other.shape)
-    if input.ndim and not other.ndim:
-        other = other.astype(input.dtype)  # a single number changes no dtype
-    elif other.ndim and not input.ndim:
-        input = input.astype(other.dtype)
-    both = ops.stack([input.broadcast_to(shape), other.broadcast_to(shape)])
-    result: Tensor = ops.logsumexp(both, axis=0, keepdims=False)
+    result: Tensor = ops.logaddexp(input, other)
     return result
 
 

@@ -194,7 +194,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     start = max(offset, 0) - min(offset, 0) * columns
     y = x.reshape((*x.shape[:-2], rows * columns))[..., start : start + n * (columns + 1) : columns + 1]
     if not np.may_share_memory(x.data, y.data):
-        y.data.flags.writeable = False
+        y.data = np.diagonal(x.data, offset, -2, -1)  # read-only, and what is written to the matrix shows in it
     return y
 
 
