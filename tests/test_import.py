@@ -24,7 +24,7 @@ def test_what_stands_on_tensors_is_imported_when_it_is_asked_for():
     )
     assert done.returncode == 0, done.stderr
     before, after = (set(line.split()) for line in done.stdout.splitlines())
-    assert "tinygrad_nn.tensor" in before
+    assert "tinygrad_nn.tensors" in before
     assert not before & {f"tinygrad_nn.{name}" for name in LATE}
     assert not before & {"pandas", "textual", "rich", "graphviz", "sqlite3", "tui", "importlib.metadata"}
     assert {"tinygrad_nn.nn", "tinygrad_nn.optim", "tinygrad_nn.anomaly", "tinygrad_nn.func"} <= after
