@@ -110,7 +110,8 @@ def infinite_logits(run: Run, line: Line, message: str) -> Any:
 
 @meant("a product of three or more factors is computed pair by pair in NumPy's order: infinity by 0 may come up in it")
 def products_of_infinity(run: Run, line: Line, message: str) -> Any:
-    return line.name == "einsum" and not_finite(run) and "n" in message.split(", not ")[-1]
+    through = line.name == "einsum" or (line.walks and uses(run, {"einsum"}))
+    return through and not_finite(run) and re.search(r"nan|inf", message)
 
 
 @meant("a single number of float32 beside float16 makes float32: docs/library.md")
@@ -203,8 +204,7 @@ def assigned_nothing(run: Run, line: Line, message: str) -> Any:
 
 @meant("whether a gradient that is constant, or always 0, has a graph")
 def constant_gradients(run: Run, line: Line, message: str) -> Any:
-    made = [target for earlier in run.lines if earlier.walks for target in earlier.targets]
-    return "requires_grad" in message and made
+    return "requires_grad" in message and any(earlier.walks for earlier in run.lines)
 
 
 @meant("a gradient of a gradient may go through an operation's output where PyTorch's goes through its input")

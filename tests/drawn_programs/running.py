@@ -152,8 +152,8 @@ class Run:
         slack = 1e6 if mixed and _is_double(theirs) else 1.0
         if "norm" in line.name or (line.walks and any("norm" in earlier.name for earlier in self.lines)):
             slack = max(slack, 1e3)  # what is left of a difference between near numbers
-        if "net(" in line.here and any(".step(" in earlier.here for earlier in self.lines):
-            slack = max(slack, 1e4)  # an optimiser divides by gradients that are almost 0
+        if "net(" in line.here and any(".step(" in x.here or "Norm" in x.here for x in self.lines):
+            slack = max(slack, 1e4)  # an optimiser, or a layer, divides by what is almost 0
         if "gradients(" in line.here:
             largest, slack = max(self.steepest, *(largest_of(t) for t in _tensors(theirs, torch.Tensor)), 1.0), GRADIENT
         same(ours, theirs, name, largest=largest, slack=slack)
