@@ -286,7 +286,7 @@ def _tensors(value: Any, kind: Any) -> list[Any]:
 
 def _give_digits(ours: Any, theirs: Any) -> None:
     for a, b in zip(_tensors(ours, Tensor), _tensors(theirs, torch.Tensor), strict=True):
-        if a.dtype.kind == "f" and 0 not in b.stride():
+        if a.dtype.kind == "f" and 0 not in b.stride() and not b._is_zerotensor():
             b.data.copy_(torch.from_numpy(a.data.copy()))  # by .data: PyTorch does not take it for a change in place
 
 
