@@ -75,7 +75,6 @@ def test_the_experiment_in_toml_is_read(tmp_path):
 def test_the_other_commands_are_understood(command, tmp_path):
     (tmp_path / "my_experiment.py").write_text(blocks("python")[1])
     if "my.csv" in command:
-        pytest.importorskip("pandas", reason="pandas reads the table")
         (tmp_path / "my.csv").write_text("size,price\n" + "".join(f"{i},{2 * i + i % 3}\n" for i in range(60)))
     arguments = command[1:]
     if arguments[0] == "graph" and not engines():

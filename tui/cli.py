@@ -353,10 +353,20 @@ def _parser(prog: str, description: str, file: bool = True) -> Parser:
     )
     parser.add_argument(
         "--missing",
-        choices=("error", "mean", "drop"),
+        choices=("error", "mean", "drop", "category"),
         default="error",
-        help="rows of your table with missing values: refuse them, fill in the column's mean, or leave them out",
+        help="missing values: refuse them, take the column's mean, drop their rows, or (texts) take them as a category",
     )
+    for kind in ("text", "number"):
+        parser.add_argument(
+            f"--{kind}",
+            action="append",
+            default=[],
+            metavar="COLUMN",
+            help=f"take a column of your table as {kind}s",
+        )
+    parser.add_argument("--encoding", help="of your table, where it is not UTF-8")
+    parser.add_argument("--force", action="store_true", help="even if it takes over half of the memory")
     parser.add_argument(
         "--task",
         choices=("classification", "regression"),
@@ -418,23 +428,34 @@ def _loaded(source: Source) -> tuple[Experiment, Hyperparameters]:
 
 def _source(options: argparse.Namespace) -> Source:
     """What to train and where it starts, from the command line."""
-    from tinygrad_nn.training.source import Source
+    from dataclasses import asdict
 
-    table = options.target is not None or options.ignore or options.missing != "error" or options.task is not None
-    if options.file is not None:
-        _check_file(options.file)
-    if options.file is not None and options.data is not None:
-        raise Refused("give an experiment file or --data, not both")
-    if options.file is not None and table:
-        raise Refused("--target, --ignore, --missing and --task are for a table of your own, given as --data")
-    return Source(
-        file=options.file or "",
-        data=options.data or "digits",
+    from tinygrad_nn.memory import FORCE
+    from tinygrad_nn.training.source import Source, Table
+
+    table = Table(
         target=options.target,
         ignore=tuple(options.ignore),
         missing=options.missing,
         task=options.task,
+        text=tuple(options.text),
+        number=tuple(options.number),
+        encoding=options.encoding,
+    )
+    if options.force:
+        os.environ[FORCE] = "1"  # for the process that trains, too
+    if options.file is not None:
+        _check_file(options.file)
+    if options.file is not None and options.data is not None:
+        raise Refused("give an experiment file or --data, not both")
+    if options.file is not None and table != Table():
+        said = next(f"--{name}" for name, value in asdict(table).items() if value != getattr(Table(), name))
+        raise Refused(f"{said} is for a table of your own, given as --data")
+    return Source(
+        file=options.file or "",
+        data=options.data or "digits",
         settings=tuple(options.set),
+        **asdict(table),
     )
 
 

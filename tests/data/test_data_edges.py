@@ -11,6 +11,7 @@ from tinygrad_nn.data import (
     Batches,
     Dataset,
     MinMaxScaler,
+    RobustScaler,
     StandardScaler,
     load_digits,
     registry,
@@ -271,7 +272,7 @@ def test_a_classification_may_be_split_without_regard_to_classes():
 # --- scaling
 
 
-@pytest.mark.parametrize("scaler", [StandardScaler, MinMaxScaler])
+@pytest.mark.parametrize("scaler", [StandardScaler, MinMaxScaler, RobustScaler])
 def test_scaling_float32_agrees_with_scikit_learn(scaler):
     preprocessing = pytest.importorskip(
         "sklearn.preprocessing", reason="scikit-learn is the independent implementation"
@@ -287,7 +288,7 @@ def test_scaling_float32_agrees_with_scikit_learn(scaler):
             assert getattr(ours, name).dtype == np.float64
 
 
-@pytest.mark.parametrize("scaler", [StandardScaler, MinMaxScaler])
+@pytest.mark.parametrize("scaler", [StandardScaler, MinMaxScaler, RobustScaler])
 def test_a_scaler_leaves_its_input_alone_and_forgets_the_last_fit(scaler):
     x = rng().normal(size=(9, 2))
     kept = x.copy()
@@ -297,7 +298,7 @@ def test_a_scaler_leaves_its_input_alone_and_forgets_the_last_fit(scaler):
     np.testing.assert_array_equal(x, kept)
 
 
-@pytest.mark.parametrize("scaler", [StandardScaler, MinMaxScaler])
+@pytest.mark.parametrize("scaler", [StandardScaler, MinMaxScaler, RobustScaler])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_scaler_is_not_fitted_on_what_is_not_finite(scaler, bad):
     x = np.ones((3, 2))

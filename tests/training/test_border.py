@@ -102,8 +102,6 @@ def line_of(tmp_path, text: str) -> int:
 def test_what_a_method_must_not_return(name, value, tmp_path, monkeypatch):
     if (name, value) in FINE:
         pytest.skip("that is what it returns")
-    if "pandas" in value:
-        pytest.importorskip("pandas", reason="a DataFrame is pandas'")
     told = refused(tmp_path, monkeypatch, f"    def {name}(self, {PARAMETERS[name]}):\n        return {value}\n")
     assert told.startswith(f"Mine.{name} (mine.py, line {line_of(tmp_path, f'def {name}(')}) {WANTED[name]}")
     assert f"; it returned {WRONG[value]}" in told

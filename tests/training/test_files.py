@@ -46,7 +46,6 @@ def test_an_empty_file_is_the_built_in_experiment_and_a_byte_order_mark_is_no_ma
 
 
 def test_a_table_is_found_beside_the_file_and_what_was_done_to_it_is_said(toml, tmp_path, monkeypatch):
-    pytest.importorskip("pandas", reason="pandas reads the table")
     (tmp_path / "data").mkdir()
     rows = "".join(f"{i},k{i},{'' if i == 3 else i % 7},{i % 2}\n" for i in range(40))
     (tmp_path / "data" / "t.csv").write_text(f"a,id,b,c\n{rows}")
@@ -86,14 +85,15 @@ def test_a_table_is_found_beside_the_file_and_what_was_done_to_it_is_said(toml, 
         ("[hyperparameters]\nhidden = [8, [8]]\n", "line 2: hidden must be sizes"),
         ("[hyperparameters]\noptimizer = 'adm'\n", "line 2: optimizer must be one of sgd, .*; 'adm' is not"),
         ("[hyperparameters]\nseed = 1979-05-27\n", "line 2: seed must be a whole number"),
-        ("data = 'xor'\ntarget = 'y'\n", "my.toml: target, ignore, missing and task are for a table of your own"),
+        (
+            "data = 'xor'\ntarget = 'y'\n",
+            "my.toml: target, ignore, missing, task, text, number and encoding are for a table",
+        ),
         ("data = 'none.csv'\n", "my.toml, line 1: .*none.csv: No such file"),
         ("data = '.'\n", "my.toml: .*is not a CSV, TSV or NPZ file"),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_what_is_allowed(toml, content, message):
-    if "none.csv" in message:
-        pytest.importorskip("pandas", reason="pandas reads the table")
     with pytest.raises(ExperimentError, match=message) as refused:
         load_experiment(toml(content))
     assert "\n" not in str(refused.value)
@@ -106,11 +106,10 @@ def test_a_line_is_not_told_where_it_is_not_certain(toml):
 
 
 def test_mistakes_in_what_names_a_table(toml, tmp_path):
-    pytest.importorskip("pandas", reason="pandas reads the table")
     (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
     with pytest.raises(ExperimentError, match=r"my.toml: there is no column 'x' in t.csv"):
         load_experiment(toml('data = "t.csv"\ntarget = "x"\n'))
-    with pytest.raises(ExperimentError, match=r"my.toml: missing must be 'error', 'mean' or 'drop', not 'zero'"):
+    with pytest.raises(ExperimentError, match=r"my.toml: missing must be 'error', .*, not 'zero'"):
         load_experiment(toml('data = "t.csv"\nmissing = "zero"\n'))
 
 

@@ -1,152 +1,433 @@
 """The cells of a CSV or TSV file, and what a column of them holds. Reading is pandas' work; it is asked for here only.
 
 A frame of cells has the names of the header as columns and each row's line in the file as index, so that an error can
-say where to look. A cell is a text without the spaces around it; `NaN` where the file says that a value is missing.
+say where to look. A column is of numbers, float64, or of texts without the spaces around them; `NaN` where the file
+says that a value is missing.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
-import warnings
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..memory import refuse_above, refuse_other_than_a_file
 from .dataset import Array
+from .records import Records, records
 
 MISSING = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "?")
-SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons"}
+SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", " ": "spaces"}
 # A number as people write it: perhaps a currency before, a comma for the point, a unit after.
 QUANTITY = re.compile(r"[$€£¥]?\s*[-+]?[\d.,]*\d\s*((?:[^\W\d_]|[%°])\D*)?")
 DECIMAL_COMMA = re.compile(r"[-+]?[\d.]*,\d+")
 MANY = 20  # distinct texts, from which on a column may be an identifier
+HEAD = 1 << 16  # bytes that tell how a file is written
+LOOKED_AT = 200  # rows
+LONGEST = 60  # characters of a cell in a message
+BYTES = 4  # of memory for one of a file, while it is read
+INDEX_NAMES = ("", "unnamed: 0", "index", "rowname", "rownames", "row.names", "row")
 
 
-def read_cells(file: Path) -> tuple[Any, str]:
-    """The cells of a file as a pandas frame of texts, and its separator, by the file's ending or the header.
+@dataclass(frozen=True)
+class Way:
+    """How a file is written, and what was decided about that, a line each."""
 
-    ValueError: not UTF-8, empty, a header alone, a row with more or fewer fields than the header, a name that is
-    missing or there twice, a header of numbers, a quotation mark that is not closed. ImportError: no pandas.
+    separator: str
+    quote: str
+    begin: int  # of the first byte that counts
+    line: int  # which that is on
+    header: bool
+    notes: tuple[str, ...]
+
+
+def read_cells(
+    file: Path, encoding: str | None = None, texts: Collection[str] = ()
+) -> tuple[Any, str, tuple[str, ...]]:
+    """The cells of a file as a pandas frame, its separator, and what was decided, a line each.
+
+    `texts` are columns, by name or place, that are texts whatever they hold.
+
+    ValueError: another encoding, empty, a header alone, a row with more or fewer fields than the header, a name that
+    is there twice, a quotation mark that is not closed, more than fits into memory. OSError: no such file.
     """
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(f"reading {file.name} needs pandas: pip install 'tinygrad-nn[data]'") from error
-    text = _text(file)
-    first = next((line for line in text.split("\n") if line.strip()), "")
-    if not first:
-        raise ValueError(f"{file.name} is empty: it must have a header and rows")
-    unquoted = re.sub(r'"[^"]*"', "", first)
-    separator = "\t" if file.suffix.lower() in (".tsv", ".tab") else max(SEPARATORS, key=unquoted.count)
-    width = 1 + unquoted.count(separator)
-    # One column more than the header has takes what a row has too much; without it the row would pass or vanish.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", pandas.errors.ParserWarning)  # of a row too long: an error below
-        frame = pandas.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            header=None,
-            names=range(width + 1),
-            index_col=False,
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-            engine="python",
-            on_bad_lines=lambda fields: fields[: width + 1],
-        )
-    frame.index, following = _line_numbers(frame)
-    fields = frame.notna().sum(axis=1).to_numpy()
-    frame, fields = frame[fields > 0], fields[fields > 0]
-    if (fields != width).any():
-        row = int(np.argmax(fields != width))
-        count = f"more than {width}" if fields[row] > width else f"only {fields[row]}"
-        raise ValueError(f"{file.name}, line {frame.index[row]}: the header has {width} fields, this row {count}")
-    if following <= text.rstrip("\n").count("\n") + 1:
-        raise ValueError(f"{file.name}, line {following}: a quotation mark is opened and not closed")
-    frame = frame.drop(columns=width).apply(lambda column: column.str.strip())
-    names = frame.iloc[0].tolist()
-    if _all_numbers(names):
-        raise ValueError(
-            f"{file.name}, line {frame.index[0]}: numbers alone ({', '.join(names[:3])}{', ...' if width > 3 else ''}) "
-            "where the names of the columns must be: write a header above them"
-        )
-    for place, name in enumerate(names):
-        if not name:
-            raise ValueError(f"{file.name}: column {place + 1} has no name in the header: give it one")
-        if name in names[:place]:
-            raise ValueError(f"{file.name}: columns {names.index(name) + 1} and {place + 1} are both called {name!r}")
-    if len(frame) < 2:
+    refuse_other_than_a_file(file)
+    refuse_above(BYTES * file.stat().st_size, f"reading {file.name}", "take a part of the table")
+    data = _utf8(file, encoding)
+    way = _way(file, data)
+    part = data[way.begin :]
+    if way.separator == " ":
+        part = _parted_by_commas(part, way.quote)
+    found = records(part, (way.separator if way.separator != " " else ",").encode(), way.quote.encode(), way.line)
+    width = _width(file, found, part, way)
+    names, shift = _names(file, part, found, way, width)
+    forced = {i for i, name in enumerate(names) if name in texts or f"column {i + 1}" in texts}
+    frame = _frame(part, way, width, names, len(found.lines) - way.header, forced)
+    frame.index = found.lines[way.header :]
+    if not len(frame):
         raise ValueError(f"{file.name} has a header and no rows")
-    frame = frame.iloc[1:].set_axis(names, axis=1)
-    return frame.mask(frame.apply(lambda column: column.str.lower().isin(MISSING))), separator
+    notes = list(way.notes)
+    frame = _without_index(frame, notes, shift)
+    return frame, way.separator, tuple(notes)
 
 
-def numbers_or_texts(file: Path, column: Any) -> Array:
+def numbers_or_texts(file: Path, column: Any, kind: str = "") -> Array:
     """A column's values: float64 with NaN for what is missing, or texts (of dtype object) with NaN likewise.
 
     It is numbers if half or more of its cells are, or are with a unit or a decimal comma: then every cell must be one.
+    `kind` says it instead, "text" or "number".
 
     ValueError, with line and column: a cell that is no finite number among numbers, or one beyond float32.
     """
     import pandas
 
-    present = column.dropna()
-    if not len(present):
+    if column.dtype == float and kind != "text":
+        numbers = column.to_numpy()
+        if np.isnan(numbers).all():
+            raise ValueError(f"{file.name}, column {column.name!r} has no values at all: leave it out by ignore")
+        _within_float32(file, column, numbers)
+        return np.asarray(numbers)
+    codes, texts = pandas.factorize(column)
+    texts = [str(text) for text in texts]
+    if not texts:
         raise ValueError(f"{file.name}, column {column.name!r} has no values at all: leave it out by ignore")
-    numbers = pandas.to_numeric(present, errors="coerce").astype(float)
-    wrong = ~np.isfinite(numbers.to_numpy())
+    values = np.array([*texts, np.nan], dtype=object)
+    if kind == "text":
+        return np.asarray(values[codes])
+    parsed = pandas.to_numeric(pandas.Series(texts), errors="coerce").astype(float).to_numpy()
+    wrong = ~np.isfinite(parsed)
     if wrong.any():
-        quantities = [QUANTITY.fullmatch(cell) for cell in present]
+        counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+        quantities = [QUANTITY.fullmatch(text) for text in texts]
         units = {found[1] for found in quantities if found and found[1]}
         # Several units are rather names, such as 1st and 2nd.
-        meant = [found is not None for found in quantities] if len(units) < 2 else ~wrong
-        if np.mean(meant | ~wrong) < 0.5:
-            return np.asarray(column.to_numpy(dtype=object))
-        cell = present[wrong].iloc[0]
+        meant = np.array([found is not None for found in quantities]) if len(units) < 2 else ~wrong
+        if kind != "number" and counts[meant | ~wrong].sum() < 0.5 * counts.sum():
+            return np.asarray(values[codes])
+        place = int(np.argmax(np.isin(codes, np.flatnonzero(wrong))))
+        cell = texts[codes[place]]
         hint = (
             "write a point before the decimals, and nothing between thousands"
             if DECIMAL_COMMA.fullmatch(cell)
             else "write a number alone, or nothing where it is missing"
         )
         raise ValueError(
-            f"{file.name}, line {present.index[wrong][0]}, column {column.name!r}: {cell!r} is not a finite number, "
+            f"{file.name}, line {column.index[place]}, column {column.name!r}: {_short(cell)} is not a finite number, "
             f"as the others of the column are meant to be: {hint}"
         )
-    too_large = np.abs(numbers.to_numpy()) > np.finfo(np.float32).max
-    if too_large.any():
-        raise ValueError(
-            f"{file.name}, line {present.index[too_large][0]}, column {column.name!r}: "
-            f"{present[too_large].iloc[0]} is beyond float32: change its unit"
-        )
-    return np.asarray(numbers.reindex(column.index).to_numpy())
+    numbers = np.append(parsed, np.nan)[codes]
+    _within_float32(file, column, numbers)
+    return np.asarray(numbers)
 
 
-def _all_numbers(names: list[str]) -> bool:
-    """Whether a header is rather a row: numbers alone, unless they count the columns, from 0 or 1 on."""
+def _within_float32(file: Path, column: Any, numbers: Array) -> None:
+    with np.errstate(invalid="ignore"):
+        outside = np.isinf(numbers) | (np.abs(numbers) > np.finfo(np.float32).max)
+    if outside.any():
+        place = int(np.argmax(outside))
+        cell = numbers[place]
+        why = "is beyond float32: change its unit" if np.isfinite(cell) else "is not a finite number"
+        raise ValueError(f"{file.name}, line {column.index[place]}, column {column.name!r}: {cell} {why}")
+
+
+# --- how a file is written
+
+
+def _utf8(file: Path, encoding: str | None) -> Array:
+    """The file's bytes in UTF-8: looked at where they lie, if they are in it already."""
+    with file.open("rb") as opened:
+        start = opened.read(4)
+    for mark, name in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if encoding is None and start.startswith(mark):
+            encoding = name
+    if encoding is not None:
+        try:
+            text = file.read_bytes().decode(encoding)
+        except LookupError:
+            raise ValueError(
+                f"there is no encoding {encoding!r}: utf-8, latin-1, cp1252 and utf-16 are usual"
+            ) from None
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{file.name} is not in {encoding}: byte {error.start}: {error.reason}") from None
+        return np.frombuffer(text.lstrip("\ufeff").encode(), np.uint8)
+    if not file.stat().st_size:
+        raise ValueError(f"{file.name} is empty: it must have a header and rows")
+    data = np.memmap(file, np.uint8, "r")
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
+    for begin in range(0, len(data), 1 << 22):
+        chunk = data[begin : begin + (1 << 22)].tobytes()
+        try:
+            decoder.decode(chunk)
+        except UnicodeDecodeError as error:
+            line += chunk.count(b"\n", 0, error.start)
+            raise ValueError(
+                f"{file.name}, line {line}: byte 0x{error.object[error.start]:02x} is not UTF-8: save the file as "
+                "UTF-8, or say what it is in: encoding latin-1, say"
+            ) from None
+        if b"\0" in chunk:
+            line += chunk.count(b"\n", 0, chunk.index(b"\0"))
+            raise ValueError(f"{file.name}, line {line}: a zero byte, so it is no text in UTF-8")
+        line += chunk.count(b"\n")
+    return data[3:] if start.startswith(codecs.BOM_UTF8) else data
+
+
+def _way(file: Path, data: Array) -> Way:
+    """How the first lines are written."""
+    head = data[:HEAD].tobytes().decode("utf-8", "ignore")
+    if len(data) <= HEAD and not head.strip():
+        raise ValueError(f"{file.name} is empty: it must have a header and rows")
+    begin, line, notes, separator = 0, 1, [], ""
+    for text in head.splitlines(keepends=True):
+        if text.lower().startswith("sep=") and len(text.strip()) == 5:
+            separator = text[4]
+            notes.append(f"line {line} says by what the fields are parted")
+        elif text.startswith("#") and not _is_header(text, head):
+            notes.append(f"line {line} is a comment")
+        elif text.strip():
+            break
+        begin, line = begin + len(text.encode()), line + 1
+    rest = head[len(data[:begin].tobytes().decode("utf-8", "ignore")) :]
+    first = next((text for text in rest.split("\n") if text.strip()), "")
+    quote = "'" if re.fullmatch(r"\s*'[^']*'(\s*[,;\t]\s*'[^']*')+\s*[,;\t]?\s*", first) else '"'
+    unquoted = re.sub(f"{quote}[^{quote}]*{quote}", "", first)
+    if not separator:
+        usual = {s: unquoted.count(s) for s in SEPARATORS if s != " "}
+        separator = "\t" if file.suffix.lower() in (".tsv", ".tab") else max(usual, key=lambda s: usual[s])
+        lines = [text for text in rest.splitlines()[:LOOKED_AT] if text.strip()]
+        widths = {len(text.split()) for text in lines[:-1] or lines}
+        if not any(usual.values()) and len(widths) == 1 and widths != {1} and quote not in first:
+            separator = " "
+    header = True
+    rows = _rows(rest, separator, quote)
+    if _no_header(rows):
+        header = False
+        notes.append("no header: the first row is one of the table, and the columns are called by their place")
+    if len(notes) > 3:
+        notes = [f"{len(notes)} lines at the top are comments", *[n for n in notes if "comment" not in n]]
+    return Way(separator, quote, begin, line, header, tuple(notes))
+
+
+def _is_header(line: str, head: str) -> bool:
+    """Whether a line that begins with # is the header: it has as many fields as the next one that has none."""
+    below = next((text for text in head.splitlines() if text.strip() and not text.startswith("#")), "")
+    return any(line.count(s) == below.count(s) > 0 for s in ",;\t") and _number(re.split("[,;\t]", below)[0])
+
+
+def _rows(text: str, separator: str, quote: str) -> list[list[str]]:
+    """The fields of the first rows."""
+    import csv
+
+    lines = text.splitlines()[: LOOKED_AT + 1]
+    if separator == " ":
+        return [line.split() for line in lines if line.strip()]
+    found = csv.reader(io.StringIO("\n".join(lines)), delimiter=separator, quotechar=quote, skipinitialspace=True)
     try:
-        numbers = [float(name) for name in names]
+        return [[cell.strip() for cell in row] for row in found if any(cell.strip() for cell in row)]
+    except csv.Error:
+        return []
+
+
+def _number(cell: str) -> bool:
+    try:
+        float(cell)
     except ValueError:
         return False
-    return numbers not in ([*range(len(names))], [*range(1, len(names) + 1)])
+    return "_" not in cell
 
 
-def _text(file: Path) -> str:
+def _no_header(rows: list[list[str]]) -> bool:
+    """Whether the first row is one of the table: it has numbers where numbers are, and texts that come again.
+
+    Whole numbers alone are a header if they count the columns, or are years, say, above a column of other numbers.
+    """
+    if len(rows) < 2 or any(len(row) != len(rows[0]) for row in rows[:-1]):
+        return False
+    first, below = rows[0], list(zip(*rows[1 : -1 if len(rows) > 2 else None], strict=True))
+    numbers = [_number(cell) for cell in first]
+    if not any(numbers) or not all(
+        all(_number(c) or c.lower() in MISSING for c in column) for column, n in zip(below, numbers, strict=True) if n
+    ):
+        return False
+    if all(numbers) and [float(c) for c in first] in ([*range(len(first))], [*range(1, len(first) + 1)]):
+        return False
+    if not all(cell in column for cell, column, n in zip(first, below, numbers, strict=True) if not n):
+        return False
+    for cell, column, number in zip(first, below, numbers, strict=True):
+        if number and float(cell).is_integer() and float(cell) > max(float(c) for c in column if _number(c)):
+            return False  # a year, say
+    return True
+
+
+def _parted_by_commas(data: Array, quote: str) -> Array:
+    """A table parted by runs of spaces, parted by commas."""
+    lines = (b",".join(line.split()) for line in data.tobytes().split(b"\n"))
+    return np.frombuffer(b"\n".join(lines), np.uint8)
+
+
+# --- the rows
+
+
+def _width(file: Path, found: Records, data: Array, way: Way) -> int:
+    """How many fields the rows have. R writes a header that is shorter by one than the rows, which begin by a name."""
+    if found.open_quote:
+        raise ValueError(f"{file.name}, line {found.open_quote}: a quotation mark is opened and not closed")
+    if not len(found.lines):
+        raise ValueError(f"{file.name} is empty: it must have a header and rows")
+    width, rows = int(found.fields[0]), found.fields[1:]
+    if way.header and len(rows) and (rows == width + 1).all():
+        return width + 1
+    if (rows != width).any():
+        row = 1 + int(np.argmax(rows != width))
+        count = f"more than {width}" if found.fields[row] > width else f"only {found.fields[row]}"
+        of = "header" if way.header else "first row"
+        raise ValueError(f"{file.name}, line {found.lines[row]}: the {of} has {width} fields, this row {count}")
+    return width
+
+
+def _names(file: Path, data: Array, found: Records, way: Way, width: int) -> tuple[list[str], int]:
+    """The names of the columns, "column 3" for one without, and how many the header lacks."""
+    if not way.header:
+        return [f"column {i + 1}" for i in range(width)], 0
+    import pandas
+
+    frame = pandas.read_csv(
+        io.BytesIO(_first_record(data, way.quote)),
+        sep=way.separator if way.separator != " " else ",",
+        header=None,
+        dtype=str,
+        keep_default_na=False,
+        quotechar=way.quote,
+        skipinitialspace=True,
+        engine="python",
+    )
+    names = [str(name).strip() for name in frame.iloc[0].tolist()]
+    if names[0].startswith("#"):
+        names[0] = names[0].lstrip("# ")
+    shift = width - len(names)
+    names = [""] * shift + names
+    twice = [name for name, count in Counter(name for name in names if name).items() if count > 1]
+    if twice:
+        places = [i + 1 for i, name in enumerate(names) if name == twice[0]]
+        raise ValueError(f"{file.name}: columns {places[0]} and {places[1]} are both called {_short(twice[0])}")
+    return [name or f"column {i + 1}" for i, name in enumerate(names)], sum(not name for name in names[:1])
+
+
+def _first_record(data: Array, quote: str) -> bytes:
+    """The bytes of the header."""
+    size = 1 << 16
+    while True:
+        text = data[:size].tobytes().lstrip(b"\r\n \t")
+        for place in (m.start() for m in re.finditer(b"\n", text)):
+            if text[:place].count(quote.encode()) % 2 == 0:
+                return text[:place].rstrip(b"\r")
+        if size >= len(data):
+            return text.rstrip(b"\r\n")
+        size *= 4
+
+
+def _frame(data: Array, way: Way, width: int, names: list[str], count: int, forced: set[int]) -> Any:
+    """The rows as a frame: columns of numbers in float64, others as texts."""
+    import pandas
+
+    options: dict[str, Any] = {
+        "sep": way.separator if way.separator != " " else ",",
+        "header": None,
+        "names": list(range(width)),
+        "index_col": False,
+        "skiprows": 1 if way.header else 0,
+        "quotechar": way.quote,
+        "skipinitialspace": True,
+        "keep_default_na": False,
+        "engine": "c",
+        "low_memory": True,
+    }
+    head = pandas.read_csv(_Bytes(data), dtype=str, nrows=LOOKED_AT, **options)
+    plain = {
+        i: i not in forced and all(_number(c) or c.strip().lower() in MISSING for c in head[i].fillna("")) for i in head
+    }
+    kinds = {i: "float64" if ok and head[i].fillna("").map(_number).any() else "str" for i, ok in plain.items()}
+    spellings = sorted({"".join(s) for m in MISSING for s in product(*((c.lower(), c.upper()) for c in m))})
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        wrong = error.object[error.start]
-        raise ValueError(f"{file.name}, line {line}: byte 0x{wrong:02x} is not UTF-8: save the file as UTF-8") from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise ValueError(f"{file.name}, line {line}: a zero byte, so it is no text in UTF-8")
-    return text
+        frame = pandas.read_csv(
+            _Bytes(data),
+            dtype=kinds,
+            na_values=dict.fromkeys((i for i, kind in kinds.items() if kind == "float64"), spellings),
+            **options,
+        )
+    except (ValueError, OverflowError):  # a text further down: it is looked for in the texts
+        frame = pandas.read_csv(_Bytes(data), dtype=str, **options)
+    if len(frame) != count:  # it counts its lines differently, by a lone carriage return
+        raise ValueError(f"its {count} rows are read as {len(frame)}: write one row a line, each ended alike")
+    frame.columns = names
+    for i in range(width):
+        if frame.dtypes.iloc[i].kind != "f":
+            frame.isetitem(i, _texts(frame.iloc[:, i]))
+    return frame
 
 
-def _line_numbers(frame: Any) -> tuple[Array, int]:
-    """The line in the file that each row begins on, and the line after the last row: a cell may go over several."""
-    inside = sum(frame[name].fillna("").str.count("\n").to_numpy(dtype=int) for name in frame)
-    ends = np.cumsum(1 + inside) + 1
-    return ends - 1 - inside, int(ends[-1])
+def _texts(column: Any) -> Any:
+    """A column of texts without spaces around them, NaN where they are missing."""
+    import pandas
+
+    codes, distinct = pandas.factorize(column)
+    texts = [str(text).strip() for text in distinct]
+    kept = np.array([np.nan if text.lower() in MISSING else text for text in texts] + [np.nan], dtype=object)
+    return kept[codes]
+
+
+class _Bytes(io.RawIOBase):
+    """Bytes that lie in an array, as a file to read: no copy of them all is made."""
+
+    def __init__(self, data: Array) -> None:
+        self._data, self._at = data, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        end = len(self._data) if size is None or size < 0 else self._at + size
+        part = self._data[self._at : end].tobytes()
+        self._at += len(part)
+        return part
+
+    def __iter__(self) -> Any:
+        return io.BufferedReader(self)
+
+    def readinto(self, buffer: Any) -> int:
+        part = self.read(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def _without_index(frame: Any, notes: list[str], unnamed: int) -> Any:
+    """Without a last column of nothing, and without a first one that only counts or names the rows."""
+    last = frame.columns[-1]
+    if len(frame.columns) > 1 and last == f"column {len(frame.columns)}" and frame[last].isna().all():
+        notes.append(f"{last}: without a name and empty, left out")
+        frame = frame.drop(columns=last)
+    name = frame.columns[0]
+    if len(frame.columns) < 2 or not (unnamed or str(name).lower() in INDEX_NAMES):
+        return frame
+    first = frame.iloc[:, 0]
+    if first.dtype == float:
+        counts = np.arange(len(first))
+        is_index = any(np.array_equal(first.to_numpy(), counts + start) for start in (0, 1))
+    else:
+        is_index = bool(unnamed) and first.is_unique and not first.isna().any()
+        if not is_index:
+            is_index = list(first) in ([str(i) for i in range(len(first))], [str(i + 1) for i in range(len(first))])
+    if is_index:
+        notes.append(f"{name}: a row index, left out" if not unnamed else f"{name} has no name: a row index, left out")
+        frame = frame.iloc[:, 1:]
+    return frame
+
+
+def _short(cell: str) -> str:
+    return repr(cell if len(cell) <= LONGEST else f"{cell[:LONGEST]}…")

@@ -120,3 +120,27 @@ class MinMaxScaler(_Scaler):
 
     def _unscaled(self, x: Array) -> Array:
         return np.asarray((x - self.feature_range[0]) / self.scale_ + self.data_min_)
+
+
+class RobustScaler(_Scaler):
+    """(x - median) / (third quartile - first quartile), column by column; without a spread a column is only shifted.
+
+    After `fit`: `center_` and `scale_`, each (features,).
+    """
+
+    center_: Array
+    scale_: Array
+
+    def _fit(self, x: Array) -> None:
+        first, self.center_, third = np.percentile(x, [25, 50, 75], axis=0)
+        spread = third - first
+        self.scale_ = np.where(spread < 10 * np.finfo(float).eps, 1.0, spread)
+
+    def _scaled(self, x: Array) -> Array:
+        return np.asarray((x - self.center_) / self.scale_)
+
+    def _unscaled(self, x: Array) -> Array:
+        return np.asarray(x * self.scale_ + self.center_)
+
+
+SCALERS: dict[str, type[_Scaler]] = {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
+import re
 import zipfile
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from ..memory import refuse_above, refuse_other_than_a_file
 from .cells import MANY, SEPARATORS, numbers_or_texts, read_cells
 from .dataset import Array, Dataset, Task
 from .names import unknown
+from .remarks import near_equal, of_numbers
 
-Missing: TypeAlias = Literal["error", "mean", "drop"]
+Missing: TypeAlias = Literal["error", "mean", "drop", "category"]
 SHOWN = 12  # columns or lines that a report names one by one
+WIDEST = 20_000  # features
+NO_VALUE = "missing"  # the category of texts that are missing
 
 
 @dataclass(frozen=True)
@@ -34,16 +40,25 @@ def read_table(
     task: Task | None = None,
     ignore: Collection[str] = (),
     missing: Missing = "error",
+    text: Collection[str] = (),
+    number: Collection[str] = (),
+    encoding: str | None = None,
 ) -> tuple[Dataset, TableReport]:
     """The table in a file, and a report of what was made of it.
 
         data, report = read_table("wine.csv", target="quality")
 
-    CSV and TSV (`.csv`, `.tsv`, `.tab`, `.txt`; UTF-8, a header, parted by commas, tabs or semicolons) need pandas.
+    CSV and TSV (`.csv`, `.tsv`, `.tab`, `.txt`): parted by commas, tabs, semicolons or spaces, in UTF-8, in UTF-16 with
+    its mark, or in `encoding`. Comments (`#`) and Excel's `sep=` line at the top are passed over. A table without a
+    header has its columns called by their place, "column 1", and so is a column without a name. A first column that
+    only counts or names the rows, as pandas and R write it, is left out.
     Columns of numbers stay as they are; booleans and texts become one-hot, a feature `column=value` for each value.
-    `target` is the column to predict, the last one unless named. `ignore` names columns to leave out. A missing value
+    `text` and `number` name columns that are to be taken so.
+    `target` is the column to predict, the last one unless named. `ignore` names columns to leave out. Wherever a column
+    is named, "column 3" means the third. A missing value
     is an empty cell or one of NA, N/A, NaN, null and ?; `missing="drop"` leaves its row out, `missing="mean"` gives it
-    the mean of its column over all rows (not for texts, and not for the target).
+    the mean of its column over all rows (not for texts, and not for the target), and `missing="category"` does so too,
+    while a missing text is a category of its own.
 
     NPZ: an array `x` or `X` (n_samples, ...), flattened to (n_samples, n_features), and an array `y` (or as `target`
     says) of shape (n_samples,), or (n_samples, n_targets) for a regression. An archive without `x` may hold the columns
@@ -53,35 +68,45 @@ def read_table(
     most 5 % of the rows; otherwise it is a regression. `task` says it instead. Classes are numbered in sorted order.
 
     ValueError: what cannot be read in one way only, with the line and the column where there is one; among it a text
-    column of more than 20 distinct values that are more than half of its rows: an identifier. OSError: no such file.
-    ImportError: a CSV or TSV file without pandas.
+    column of more than 20 distinct values that are more than half of its rows: an identifier; and what would take more
+    than half of the memory available. OSError: no such file.
     """
     file = Path(path)
-    ignore = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    ignore, text, number = ((names,) if isinstance(names, str) else tuple(names) for names in (ignore, text, number))
     if task not in (None, "classification", "regression"):
         raise ValueError(f"task must be 'classification' or 'regression', not {task!r}")
-    if missing not in ("error", "mean", "drop"):
-        raise ValueError(f"missing must be 'error', 'mean' or 'drop', not {missing!r}")
+    if missing not in get_args(Missing):
+        raise ValueError(f"missing must be 'error', 'mean', 'drop' or 'category', not {missing!r}")
     match file.suffix.lower():
         case ".npz":
-            if ignore or missing != "error":
-                raise ValueError("ignore= and missing= are for CSV and TSV files, not for NPZ")
+            if ignore or missing != "error" or text or number or encoding:
+                raise ValueError("ignore, missing, text, number and encoding are for CSV and TSV files, not for NPZ")
             return _from_npz(file, target, task)
         case ".csv" | ".tsv" | ".tab" | ".txt":
-            return _from_cells(file, target, task, ignore, missing)
+            kinds = {**dict.fromkeys(text, "text"), **dict.fromkeys(number, "number")}
+            if len(kinds) < len(text) + len(number):
+                raise ValueError(f"{next(n for n in text if n in number)!r} is in text= and in number=")
+            return _from_cells(file, target, task, ignore, missing, kinds, encoding)
     raise ValueError(f"{file.name} is not a CSV, TSV or NPZ file by its ending")
 
 
 def _from_cells(
-    file: Path, target: str | None, task: Task | None, ignore: tuple[str, ...], missing: Missing
+    file: Path,
+    target: str | None,
+    task: Task | None,
+    ignore: tuple[str, ...],
+    missing: Missing,
+    kinds: dict[str, str],
+    encoding: str | None,
 ) -> tuple[Dataset, TableReport]:
-    frame, separator = read_cells(file)
-    for name in (*ignore, *(() if target is None else (target,))):
-        if name not in frame.columns:
-            raise unknown("column", name, frame.columns, f"in {file.name}")
+    frame, separator, notes = read_cells(file, encoding, [name for name, kind in kinds.items() if kind == "text"])
+    parted = SEPARATORS.get(separator, repr(separator))
+    lines = [f"{file.name}: {len(frame)} rows, {len(frame.columns)} columns parted by {parted}", *notes]
+    ignore = tuple(_column(file, frame, name) for name in ignore)
+    kinds = {_column(file, frame, name): kind for name, kind in kinds.items()}
+    target = None if target is None else _column(file, frame, target)
     if target in ignore:
         raise ValueError(f"{target!r} is the target and in ignore=: it cannot be both")
-    lines = [f"{file.name}: {len(frame)} rows, {len(frame.columns)} columns parted by {SEPARATORS[separator]}"]
     lines += [f"{name}: ignored" for name in dict.fromkeys(ignore)]
     frame = frame.drop(columns=list(ignore))
     if len(frame.columns) < 2:
@@ -91,31 +116,64 @@ def _from_cells(
         )
     by_default = "" if target is not None else " (the last column)"
     target = frame.columns[-1] if target is None else target
-    frame = _settle_missing(file, frame, target, missing, lines)
+    frame = _settle_missing(file, frame, target, missing, kinds, lines)
 
     if len(frame) < 2:
         raise ValueError(f"{file.name} has a single row to use: one to learn from and one to judge by are needed")
 
-    values = {name: numbers_or_texts(file, frame[name]) for name in frame.columns}
-    lines_of_numbers = [line for name, column in values.items() for line in _of_numbers(name, column)]
-    y, target_names, task = _target(f"{file.name}, column {target!r}", target, values.pop(target), task)
+    y, target_names, task = _target(
+        f"{file.name}, column {target!r}",
+        target,
+        numbers_or_texts(file, frame[target], kinds.get(target, "")),
+        task,
+    )
     lines.append(f"{target}: target{by_default}, {_task_in_words(task, target_names)}")
-    features: dict[str, Array] = {}
-    numbers = [name for name, column in values.items() if column.dtype != object]
-    if numbers:
-        lines.append(f"numbers: {_listed(numbers)}")
-    lines += lines_of_numbers
-    for name, column in values.items():
-        made = {name: _filled(name, column, lines)} if name in numbers else _one_hot(file, name, column, lines)
-        for feature in made:
+    lines += near_equal(target, target_names) if task == "classification" else []
+    columns: dict[str, Array] = {}
+    features: dict[str, tuple[str, str]] = {}  # by name: the column, and the text that it is 1 for
+    numbers: list[str] = []
+    said: list[str] = []
+    for name in (n for n in frame.columns if n != target):
+        column = numbers_or_texts(file, frame[name], kinds.get(name, ""))
+        if column.dtype == object:
+            made = [(f"{name}={value}", value) for value in _distinct(file, name, column, missing, said)]
+        else:
+            numbers.append(name)
+            said += of_numbers(name, column)
+            column = _filled(name, column, said).astype(np.float32)
+            made = [(name, "")]
+        columns[name] = column
+        for feature, value in made:
             if feature in features:
                 raise ValueError(f"{file.name}: two features would be called {feature!r}: rename column {name!r}")
-        features |= made
-    x = np.stack(list(features.values()), axis=1)
+            features[feature] = name, value
+    if numbers:
+        lines.append(f"numbers: {_listed(numbers)}")
+    lines += said
+    refuse_above(
+        3 * 4 * len(y) * len(features), f"{file.name} with {len(features)} features", "leave columns out by ignore"
+    )
+    if len(features) > WIDEST:
+        raise ValueError(f"{file.name} would have {len(features)} features: leave columns out by ignore")
+    x = np.empty((len(y), len(features)), np.float32)
+    for place, (name, value) in enumerate(features.values()):
+        x[:, place] = columns[name] == value if columns[name].dtype == object else columns[name]
     return _dataset(file, x, y, tuple(features), target_names, task), TableReport(tuple(lines))
 
 
-def _settle_missing(file: Path, frame: Any, target: str, missing: Missing, lines: list[str]) -> Any:
+def _column(file: Path, frame: Any, name: str) -> str:
+    """The name of a column that is named, or called by its place: "column 3"."""
+    if name in frame.columns:
+        return name
+    place = re.fullmatch(r"column (\d+)", name)
+    if place and 1 <= int(place[1]) <= len(frame.columns):
+        return str(frame.columns[int(place[1]) - 1])
+    raise unknown("column", name, frame.columns, f"in {file.name}")
+
+
+def _settle_missing(
+    file: Path, frame: Any, target: str, missing: Missing, kinds: dict[str, str], lines: list[str]
+) -> Any:
     """The frame without the rows that cannot stay. What is left missing is a number to be filled with a mean."""
     absent = frame.isna().to_numpy()
     if not absent.any():
@@ -135,33 +193,22 @@ def _settle_missing(file: Path, frame: Any, target: str, missing: Missing, lines
     for place in np.flatnonzero(absent.any(axis=0)):
         if frame.columns[place] == target:
             why = "the target is missing, and a mean would be made up"
-        elif numbers_or_texts(file, frame.iloc[:, place]).dtype == object:
+        elif (
+            missing != "category"
+            and numbers_or_texts(file, frame.iloc[:, place], kinds.get(frame.columns[place], "")).dtype == object
+        ):
             why = "the value is missing, and texts have no mean"
         if why:
             row, column = int(np.argmax(absent[:, place])), place
             break
-    if missing == "mean" and not why:
+    if missing in ("mean", "category") and not why:
         return frame
     where = f"{file.name}, line {frame.index[row]}, column {frame.columns[column]!r}"
     more = f" (one of {absent.sum()} in the table)" if absent.sum() > 1 else ""
     raise ValueError(
-        f"{where}: {why or 'the value is missing'}{more}: set missing to {'drop' if why else 'mean or drop'}"
+        f"{where}: {why or 'the value is missing'}{more}: set missing to "
+        f"{('drop' if 'target' in why else 'drop or category') if why else 'mean or drop'}"
     )
-
-
-def _of_numbers(name: str, column: Array) -> list[str]:
-    """What a user should know of a column of numbers: that it says nothing, or is too fine for float32."""
-    if column.dtype == object:
-        return []
-    distinct = np.unique(column[~np.isnan(column)])
-    if len(distinct) == 1:
-        return [f"{name}: {distinct[0]:.6g} in every row, so that it tells nothing"]
-    kept = len(np.unique(distinct.astype(np.float32)))
-    if kept < 0.9 * len(distinct):
-        return [
-            f"{name}: of {len(distinct)} distinct values float32 keeps {kept} apart: subtract or multiply something"
-        ]
-    return []
 
 
 def _filled(name: str, column: Array, lines: list[str]) -> Array:
@@ -173,7 +220,13 @@ def _filled(name: str, column: Array, lines: list[str]) -> Array:
     return np.where(absent, mean, column)
 
 
-def _one_hot(file: Path, name: str, column: Array, lines: list[str]) -> dict[str, Array]:
+def _distinct(file: Path, name: str, column: Array, missing: Missing, lines: list[str]) -> list[str]:
+    """The texts of a column, of which each is a feature; in the column, what is missing is a text, too, if so asked."""
+    if missing == "category":
+        absent = np.fromiter((value != value for value in column), bool, len(column))
+        if absent.any():
+            column[absent] = NO_VALUE
+            lines.append(f"{name}: {_counted(absent.sum(), 'missing value')} as a category of its own")
     distinct = sorted(set(column))
     if _too_many(len(distinct), len(column)):
         raise ValueError(
@@ -181,10 +234,14 @@ def _one_hot(file: Path, name: str, column: Array, lines: list[str]) -> dict[str
             "as an identifier or a date has: leave it out by ignore, or write it as numbers"
         )
     lines.append(f"{name}: one-hot, {_counted(len(distinct), 'value')}")
-    return {f"{name}={value}": (column == value).astype(float) for value in distinct}
+    if len(distinct) == 1:
+        lines.append(f"{name}: {distinct[0]!r} in every row, so that it tells nothing")
+    lines += near_equal(name, distinct)
+    return distinct
 
 
 def _from_npz(file: Path, target: str | None, task: Task | None) -> tuple[Dataset, TableReport]:
+    refuse_other_than_a_file(file)
     with file.open("rb") as opened:
         if not zipfile.is_zipfile(opened):
             raise ValueError(f"{file.name} is not an NPZ archive: write it with numpy.savez(path, x=..., y=...)")
@@ -219,6 +276,14 @@ def _from_npz(file: Path, target: str | None, task: Task | None) -> tuple[Datase
 
 
 def _plain(file: Path, archive: Any, name: str) -> Array:
+    try:
+        with archive.zip.open(f"{name}.npy") as member:  # what the array says that it takes, before it is taken
+            version = np.lib.format.read_magic(member)
+            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = header(member)
+    except (KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error):
+        shape, dtype = (), np.dtype(float)  # the reading itself says what is wrong
+    refuse_above(2 * math.prod(shape) * dtype.itemsize, f"{file.name}, array {name!r} of shape {shape}", "write less")
     try:
         return np.asarray(archive[name])
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:

@@ -24,10 +24,14 @@ import numpy as np
 from .. import nn, optim
 from ..core.node import Array
 from ..data import Dataset, Task, registry
+from ..memory import refuse_above
 from ..nn.activations import ACTIVATIONS
 from ..nn.init import INITIALISERS, auto
 from ..tensors import Tensor
+from .blame import ExperimentError
 from .hyperparameters import Hyperparameters
+
+COPIES = 6  # of the weights: themselves, gradients, two of Adam's, the best, and the snapshots'
 
 LOSSES: dict[str, type[nn.MSELoss] | type[nn.L1Loss] | type[nn.HuberLoss]] = {
     "mse": nn.MSELoss,
@@ -104,6 +108,11 @@ class Experiment:
         logit (binary cross-entropy), more classes one each.
         """
         sizes = (train.n_features, *hp.hidden, outputs(train))
+        weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+        try:
+            refuse_above(COPIES * 4 * weights, f"a network of {weights:,} weights", "set hidden smaller")
+        except ValueError as error:
+            raise ExperimentError(str(error)) from None
         layers: list[nn.Module] = []
         for i, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
             hidden = i <= len(hp.hidden)

@@ -3,7 +3,8 @@
 # What this run is to show.
 name = "houses"                # what the run is called; by default as its data
 data = "houses.csv"            # a data set that ships, or a table, its path as seen from this file
-target = "price"               # for a table, as `read_table` takes them: target, ignore, missing, task
+target = "price"               # for a table, as `read_table` takes them: target, ignore, missing, task, text, number,
+                               # encoding
 ignore = ["id"]
 missing = "mean"
 
@@ -71,28 +72,37 @@ def experiment_on(
     ignore: Collection[str] = (),
     missing: Any = "error",
     task: Any = None,
+    text: Collection[str] = (),
+    number: Collection[str] = (),
+    encoding: str | None = None,
     folder: Path | None = None,
     name: str = "",
 ) -> Experiment:
     """The built-in recipe on a data set that ships, by its name, or on a table, by its path (seen from `folder`).
 
-    `target`, `ignore`, `missing` and `task` are for a table, as `read_table` takes them; its report is in `notes`.
-    ValueError: an unknown name, a table that cannot be used. OSError: it cannot be read. ImportError: as `read_table`.
+    `target` to `encoding` are for a table, as `read_table` takes them; its report is in `notes`.
+    ValueError: an unknown name, a table that cannot be used. OSError: it cannot be read.
     """
     path = (folder or Path()) / data
     if data not in registry.names() and (path.suffix or path.exists()):
-        table, report = read_table(path, target, task=task, ignore=ignore, missing=missing)
+        table, report = read_table(
+            path, target, task=task, ignore=ignore, missing=missing, text=text, number=number, encoding=encoding
+        )
         train_validation_split(table, rng=np.random.default_rng(0))  # what is too little for that is refused here
         return Experiment(table, name=name, notes=report.lines)
     registry.describe(data)  # an unknown name is refused here, before anything starts
-    if target is not None or ignore or missing != "error" or task is not None:
-        raise ValueError(f"target, ignore, missing and task are for a table of your own: {data} is one that ships")
+    if target is not None or ignore or missing != "error" or task is not None or text or number or encoding:
+        raise ValueError(
+            "target, ignore, missing, task, text, number and encoding are for a table of your own: "
+            f"{data} is one that ships"
+        )
     return Experiment(data, name=name)
 
 
 # --- TOML
 
-SETTINGS = ("name", "data", "target", "ignore", "missing", "task", "hyperparameters")
+SETTINGS = ("name", "data", "target", "ignore", "missing", "task", "text", "number", "encoding", "hyperparameters")
+LISTS = ("ignore", "text", "number")  # that may be several
 
 
 def _from_toml(path: Path) -> Experiment:
@@ -120,9 +130,9 @@ def _from_toml(path: Path) -> Experiment:
             if not isinstance(value, dict):
                 raise refuse(f"hyperparameters must be a table, begun by [hyperparameters]; {value!r} is not", key)
         elif not isinstance(value, str) and not (
-            key == "ignore" and isinstance(value, list) and all(isinstance(v, str) for v in value)
+            key in LISTS and isinstance(value, list) and all(isinstance(v, str) for v in value)
         ):
-            wanted = "a text in quotation marks" + (" or a list of such" if key == "ignore" else "")
+            wanted = "a text in quotation marks" + (" or a list of such" if key in LISTS else "")
             raise refuse(f"{key} must be {wanted}; {value!r} is not", key)
     changes = {}
     for key, value in settings.pop("hyperparameters", {}).items():

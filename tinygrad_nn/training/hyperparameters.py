@@ -404,9 +404,9 @@ class Hyperparameters:
         "standard",
         "scaling",
         "choice",
-        "How inputs are scaled, fitted on the training part: to mean 0 and deviation 1, to the range 0 to 1, "
-        "or not at all.",
-        choices=("standard", "minmax", "none"),
+        "How inputs are scaled, fitted on the training part: to mean 0 and deviation 1; to the range 0 to 1; by median "
+        "and quartiles (robust), which a few wild values do not move; or not at all.",
+        choices=("standard", "minmax", "robust", "none"),
     )
     target_scaling: str = knob(
         "standard",

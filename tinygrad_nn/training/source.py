@@ -12,16 +12,25 @@ from .files import ExperimentError, experiment_on, load_experiment
 from .hyperparameters import Hyperparameters
 
 
-@dataclass(frozen=True)
-class Source:
-    """An experiment file, or else the built-in recipe on `data`; `settings` (`name=value`) on top of either."""
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """How a table of one's own is read: the arguments of `read_table`."""
 
-    file: str = ""
-    data: str = "digits"
     target: str | None = None
     ignore: tuple[str, ...] = ()
     missing: str = "error"
     task: str | None = None
+    text: tuple[str, ...] = ()
+    number: tuple[str, ...] = ()
+    encoding: str | None = None
+
+
+@dataclass(frozen=True)
+class Source(Table):
+    """An experiment file, or else the built-in recipe on `data`; `settings` (`name=value`) on top of either."""
+
+    file: str = ""
+    data: str = "digits"
     settings: tuple[str, ...] = ()
 
     def load(self) -> tuple[Experiment, Hyperparameters]:
@@ -30,9 +39,8 @@ class Source:
             if self.file:
                 experiment = load_experiment(self.file)
             else:
-                experiment = experiment_on(
-                    self.data, target=self.target, ignore=self.ignore, missing=self.missing, task=self.task
-                )
+                how = {field.name: getattr(self, field.name) for field in fields(Table)}
+                experiment = experiment_on(self.data, **how)
             return experiment, experiment.hyperparameters.updated(self.settings)
         except OSError as error:
             raise ExperimentError(f"{error.filename}: {error.strerror or error}") from None

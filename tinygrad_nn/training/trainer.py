@@ -21,7 +21,7 @@ from .. import nn, optim
 from ..core.backward import no_grad
 from ..core.node import Array
 from ..core.writes import note_write
-from ..data import Batches, Dataset, MinMaxScaler, StandardScaler, train_validation_split
+from ..data import SCALERS, Batches, Dataset, StandardScaler, train_validation_split
 from ..diagnosis import EpochRecord, Facts, LayerRecord, Probe, StepRecord
 from ..generator import using
 from ..nn.penalties import l1_penalty, l2_penalty, soft_threshold_, weights
@@ -426,7 +426,7 @@ def _prepared(
     """The training and validation parts, scaled by what the training part alone shows, and what scaled the targets."""
     train, validation = train_validation_split(dataset, hp.validation, rng=rng)
     if hp.scaling != "none":
-        scaler = StandardScaler() if hp.scaling == "standard" else MinMaxScaler()
+        scaler = SCALERS[hp.scaling]()
         scaler.fit(train.x)
         train, validation = (replace(part, x=scaler.transform(part.x)) for part in (train, validation))
     targets = None
