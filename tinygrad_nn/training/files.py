@@ -114,6 +114,8 @@ def _from_toml(path: Path) -> Experiment:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ExperimentError(f"{path}, line {line}: not UTF-8, as TOML must be") from None
+    except RecursionError:
+        raise ExperimentError(f"{path}: its values are nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
         found = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", str(error))
         raise ExperimentError(f"{path}, line {found[2]}: {found[1]}" if found else f"{path}: {error}") from None
