@@ -141,6 +141,17 @@ def test_what_is_remarked_of_a_column(column, words, tmp_path):
     assert any(words in line for line in report.lines), report.lines
 
 
+def test_a_wild_value_does_no_harm_where_scaling_is_robust(tmp_path):
+    rows = [f"{i % 7},{i % 5},{3 * (i % 7) - (i % 5) + 0.5}" for i in range(80)]
+    rows[3] = f"1e30,{rows[3].split(',', 1)[1]}"
+    (tmp_path / "t.csv").write_text("a,b,y\n" + "\n".join(rows) + "\n")
+    data, _ = read_table(tmp_path / "t.csv")
+    for seed in range(3):  # the value is in the training part, or in the other
+        session = Session(Experiment(data, Hyperparameters(scaling="robust", lr=0.01, epochs=60, seed=seed)))
+        session.run_until("epoch == 60")
+        assert session.history[-1].train_metric > 0.9, seed
+
+
 def test_a_text_far_down_in_a_column_of_numbers_is_found_by_its_line(tmp_path):
     rows = [f"{i},{i % 2}" for i in range(1000)]
     rows[700] = "oops,0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
@@ -125,11 +126,14 @@ class MinMaxScaler(_Scaler):
 class RobustScaler(_Scaler):
     """(x - median) / (third quartile - first quartile), column by column; without a spread a column is only shifted.
 
-    After `fit`: `center_` and `scale_`, each (features,).
+    `transform` limits what comes out to [-limit, limit]. After `fit`: `center_` and `scale_`, each (features,).
     """
 
     center_: Array
     scale_: Array
+
+    def __init__(self, limit: float = np.inf) -> None:
+        self.limit = limit
 
     def _fit(self, x: Array) -> None:
         first, self.center_, third = np.percentile(x, [25, 50, 75], axis=0)
@@ -137,10 +141,16 @@ class RobustScaler(_Scaler):
         self.scale_ = np.where(spread < 10 * np.finfo(float).eps, 1.0, spread)
 
     def _scaled(self, x: Array) -> Array:
-        return np.asarray((x - self.center_) / self.scale_)
+        return np.clip((x - self.center_) / self.scale_, -self.limit, self.limit)
 
     def _unscaled(self, x: Array) -> Array:
         return np.asarray(x * self.scale_ + self.center_)
 
 
-SCALERS: dict[str, type[_Scaler]] = {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}
+FAR = 10.0  # quartile spreads: nothing goes beyond where scaling is robust
+# What the hyperparameter `scaling` may be.
+SCALERS: dict[str, Callable[[], _Scaler]] = {
+    "standard": StandardScaler,
+    "minmax": MinMaxScaler,
+    "robust": lambda: RobustScaler(FAR),
+}

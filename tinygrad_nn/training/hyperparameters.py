@@ -405,7 +405,7 @@ class Hyperparameters:
         "scaling",
         "choice",
         "How inputs are scaled, fitted on the training part: to mean 0 and deviation 1; to the range 0 to 1; by median "
-        "and quartiles (robust), which a few wild values do not move; or not at all.",
+        "and quartiles and limited to 10 (robust), so that a few wild values do no harm; or not at all.",
         choices=("standard", "minmax", "robust", "none"),
     )
     target_scaling: str = knob(
