@@ -237,7 +237,7 @@ def test_names_that_are_not_there_get_the_closest(table):
         ('a,b\n1,"2,000"\n2,"3,000"\n', "line 2, column 'b': '2,000' is not .* nothing between thousands"),
         ("a,b\n1,5\n2,5\n", "column 'b' is 5.0 in every row"),
         ("a,b\n1,5\n", "has a single row to use"),
-        ("a|b\n1|2\n2|3\n", "has 1 column to use: .* parted by commas, tabs or semicolons"),
+        ("a:b\n1:2\n2:3\n", "has 1 column to use: .* parted by commas, tabs or semicolons"),
         ("a,a=x,b\nx,1,5\ny,2,6\n", "two features would be called 'a=x'"),
     ],
 )

@@ -79,6 +79,9 @@ def test_excels_line_spaces_and_rs_short_header(tmp_path):
         "a b y\n1   2 3\n4 5   6.5\n": ("a", "b"),
         '"a" "b" "y"\n"1" 1 2 3\n"2" 4 5 6.5\n'.replace(" ", ","): ("a", "b"),
         "sep=|\na|b|y\n1|2|3\n4|5|6.5\n": ("a", "b"),
+        "a,b,y\n1,2,3,\n4,5,6.5,\n": ("a", "b"),
+        '"a" "b" "y"\n"1" 1 2 3\n"2" 4 5 6.5\n': ("a", "b"),
+        "a|b|y\n1|2|3\n4|5|6.5\n": ("a", "b"),
         "#a,b,y\n1,2,3\n4,5,6.5\n": ("a", "b"),
     }
     for text, names in ways.items():

@@ -24,7 +24,7 @@ from .dataset import Array
 from .records import Records, records
 
 MISSING = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "?")
-SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", " ": "spaces"}
+SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars", " ": "spaces"}
 # A number as people write it: perhaps a currency before, a comma for the point, a unit after.
 QUANTITY = re.compile(r"[$€£¥]?\s*[-+]?[\d.,]*\d\s*((?:[^\W\d_]|[%°])\D*)?")
 DECIMAL_COMMA = re.compile(r"[-+]?[\d.]*,\d+")
@@ -201,8 +201,9 @@ def _way(file: Path, data: Array) -> Way:
         usual = {s: unquoted.count(s) for s in SEPARATORS if s != " "}
         separator = "\t" if file.suffix.lower() in (".tsv", ".tab") else max(usual, key=lambda s: usual[s])
         lines = [text for text in rest.splitlines()[:LOOKED_AT] if text.strip()]
-        widths = {len(text.split()) for text in lines[:-1] or lines}
-        if not any(usual.values()) and len(widths) == 1 and widths != {1} and quote not in first:
+        widths = [len(_words(text, quote)) for text in lines[:-1] or lines]
+        alike = set(widths[1:]) == {widths[0]} or set(widths[1:]) == {widths[0] + 1}  # R names the rows
+        if not any(usual.values()) and alike and widths[0] > 1:
             separator = " "
     header = True
     rows = _rows(rest, separator, quote)
@@ -226,7 +227,7 @@ def _rows(text: str, separator: str, quote: str) -> list[list[str]]:
 
     lines = text.splitlines()[: LOOKED_AT + 1]
     if separator == " ":
-        return [line.split() for line in lines if line.strip()]
+        return [[word.strip(quote) for word in _words(line, quote)] for line in lines if line.strip()]
     found = csv.reader(io.StringIO("\n".join(lines)), delimiter=separator, quotechar=quote, skipinitialspace=True)
     try:
         return [[cell.strip() for cell in row] for row in found if any(cell.strip() for cell in row)]
@@ -267,8 +268,19 @@ def _no_header(rows: list[list[str]]) -> bool:
 
 def _parted_by_commas(data: Array, quote: str) -> Array:
     """A table parted by runs of spaces, parted by commas."""
-    lines = (b",".join(line.split()) for line in data.tobytes().split(b"\n"))
-    return np.frombuffer(b"\n".join(lines), np.uint8)
+    lines = (
+        ",".join(_quoted(word, quote) for word in _words(line, quote)) for line in data.tobytes().decode().split("\n")
+    )
+    return np.frombuffer("\n".join(lines).encode(), np.uint8)
+
+
+def _words(line: str, quote: str) -> list[str]:
+    """What stands between runs of spaces, where a quotation mark does not hide them."""
+    return re.findall(rf"{quote}[^{quote}]*{quote}|\S+", line)
+
+
+def _quoted(word: str, quote: str) -> str:
+    return f"{quote}{word}{quote}" if "," in word and not word.startswith(quote) else word
 
 
 # --- the rows
@@ -281,7 +293,7 @@ def _width(file: Path, found: Records, data: Array, way: Way) -> int:
     if not len(found.lines):
         raise ValueError(f"{file.name} is empty: it must have a header and rows")
     width, rows = int(found.fields[0]), found.fields[1:]
-    if way.header and len(rows) and (rows == width + 1).all():
+    if way.header and len(rows) and (rows == width + 1).all():  # or each row, not the header, ends by a separator
         return width + 1
     if (rows != width).any():
         row = 1 + int(np.argmax(rows != width))
@@ -311,7 +323,8 @@ def _names(file: Path, data: Array, found: Records, way: Way, width: int) -> tup
     if names[0].startswith("#"):
         names[0] = names[0].lstrip("# ")
     shift = width - len(names)
-    names = [""] * shift + names
+    ended = shift and _ended_by_a_separator(data, found, way)
+    names = [*names, ""] if ended else [""] * shift + names
     twice = [name for name, count in Counter(name for name in names if name).items() if count > 1]
     if twice:
         places = [i + 1 for i, name in enumerate(names) if name == twice[0]]
@@ -319,11 +332,18 @@ def _names(file: Path, data: Array, found: Records, way: Way, width: int) -> tup
     return [name or f"column {i + 1}" for i, name in enumerate(names)], sum(not name for name in names[:1])
 
 
+def _ended_by_a_separator(data: Array, found: Records, way: Way) -> bool:
+    """Whether the first row ends by a separator."""
+    text = data[: 1 << 20].tobytes().decode("utf-8", "ignore").splitlines()
+    row = int(found.lines[1]) - way.line
+    return row < len(text) and text[row].rstrip(" \r").endswith(way.separator)
+
+
 def _first_record(data: Array, quote: str) -> bytes:
     """The bytes of the header."""
     size = 1 << 16
     while True:
-        text = data[:size].tobytes().lstrip(b"\r\n \t")
+        text = re.sub(rb"\A(?:[ \t\r]*\n)+", b"", data[:size].tobytes())  # a tab may part what is empty
         for place in (m.start() for m in re.finditer(b"\n", text)):
             if text[:place].count(quote.encode()) % 2 == 0:
                 return text[:place].rstrip(b"\r")
