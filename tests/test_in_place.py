@@ -381,3 +381,18 @@ def test_memory_that_is_not_to_be_written_is_not():
     (h,) = grad((y * 2).broadcast_to((3,)).sum(), y)
     h += 1  # a gradient is its owner's
     assert h.tolist() == [7]
+
+
+@pytest.mark.parametrize("name", [*OPERATORS, *NAMED])
+def test_what_is_refused_in_place_leaves_the_tensor_as_it_was(name):
+    """Its graph, too: a diagonal cannot be written, and goes on having a gradient."""
+    change = NAMED[name][0] if name in NAMED else lambda t: OPERATORS[name][0](t, Tensor(np.array([3.0, 4.0])))
+    matrix = leaf(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
+    t = matrix.reshape(2, 2, 2).diagonal(dim1=1, dim2=2).diagonal()
+    before, node = t.tolist(), t.node
+    with pytest.raises(RuntimeError, match="cannot be written"):
+        change(t)
+    assert t.tolist() == before
+    assert t.node is node
+    t.sum().backward()
+    assert matrix.grad.tolist() == [1, 0, 0, 0, 0, 0, 0, 1]

@@ -428,6 +428,7 @@ ALIKE: dict[str, str] = {
     "flip": "x.flip(0)",
     "flip along no axis": "x.flip(())",
     "roll by nothing": "x.roll((), ())",
+    "roll of nothing": "e.roll(1, 0)",
     "repeat once": "x.repeat(1, 1)",
     "tile once": "x.tile(1)",
     "prod along an axis of one": "x.reshape(2, 3, 1).prod(2)",
@@ -449,6 +450,7 @@ def in_numpy() -> dict[str, Any]:
         "torch": tinygrad_nn,
         "x": Tensor(np.arange(6.0).reshape(2, 3)),
         "z": Tensor(np.array(3.0)),
+        "e": Tensor(np.zeros((0, 2))),
         "m": Tensor(np.arange(9.0).reshape(3, 3)),
     }
 
@@ -457,7 +459,8 @@ def in_numpy() -> dict[str, Any]:
 def test_a_result_has_memory_of_its_own(name: str) -> None:
     scope = in_numpy()
     y = eval(ALIKE[name], scope)
-    for t in (scope["x"], scope["z"], scope["m"]):
+    for t in (scope["x"], scope["z"], scope["e"], scope["m"]):
+        assert y is not t
         assert not np.may_share_memory(y.data, t.data)
     assert y.data.flags.writeable
 
@@ -501,6 +504,13 @@ def test_what_drawn_programs_found() -> None:
     for y in (whole.clamp(Tensor([1.5])), whole.clamp(max=Tensor([[2.5]])), whole.clamp(0.5, Tensor([3]))):
         assert y.dtype == np.float32
     assert whole.clamp(Tensor([2]), 3).dtype == np.int64
+    for bounds in ((np.nan, Tensor([2])), (Tensor([2]), np.nan), (np.nan, 2.0), (2.0, np.nan)):
+        np.testing.assert_array_equal(whole.clamp(*bounds).data, [np.nan, np.nan])
+    np.testing.assert_array_equal(Tensor([np.nan, 1.0]).clamp(Tensor([3.0]), Tensor([2.0])).data, [np.nan, 2])
+    yes = Tensor([True, False])
+    for dtype, wanted in ((bool, [True, False]), (np.uint8, [3, 0]), (np.int64, [3, 0])):
+        y = yes.astype(dtype).add(yes, alpha=2)
+        assert (y.dtype, y.tolist()) == (np.dtype(dtype), wanted)
     nan = Tensor(np.array([np.nan, 5.0]), requires_grad=True)
     y = Tensor(np.array([1.0, 5.0])) % nan
     y.sum().backward()

@@ -753,6 +753,10 @@ class Tensor(Value, TensorNames):
                 "a tensor that requires gradients cannot be changed in place while operations are recorded: give the "
                 "result a new name, or change it under no_grad()"
             )
+        return self._memory()
+
+    def _memory(self) -> Array:
+        """The memory, which is about to change."""
         if not self.data.flags.writeable:
             raise RuntimeError(
                 "this tensor looks into memory that cannot be written (a broadcast view, or a read-only array): "
@@ -791,8 +795,7 @@ class Tensor(Value, TensorNames):
         result = self._fitting(function(wrap(before, node)))
         if node is not None or result.node is not None:
             refuse_shared(self)
-        self.node = None
-        data = self._writable()
+        data = self._memory()
         if isinstance(node, Node) and node.output is data:
             node.output = before  # what it needs for its own gradient
         data[...] = result.data
@@ -899,8 +902,8 @@ def changed(t: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
     if mode.get().recording and not isinstance(t.node, Leaf):
         t._become(function)
     else:
-        data = t._writable()
-        data[...] = t._fitting(function(wrap(data.copy(), None))).data
+        result = t._fitting(function(wrap(t.data.copy(), None))).data
+        t._writable()[...] = result
     return t
 
 

@@ -89,11 +89,12 @@ def booleans_of_bytes(run: Run, line: Line, message: str) -> Any:
     return line.name in ("all", "any") and message.endswith("is bool, not uint8")
 
 
-@meant("a number that bytes cannot hold is compared as it is; PyTorch wraps it")
+@meant("bytes are compared with a number that they cannot hold as it is; PyTorch wraps it")
 def bytes_beside_negative_numbers(run: Run, line: Line, message: str) -> Any:
     compared = re.search(r"[<>=]=? -\d|-\d+ [<>=]", line.here)
     compared = compared or (line.name in ("eq", "ne", "lt", "le", "gt", "ge") and re.search(r"[(=] ?-\d", line.here))
-    return compared and any(t.dtype == torch.uint8 for t in tensors(run))
+    bounded = line.name.startswith(("clamp", "clip")) and re.search(r"-\d", line.here)
+    return (compared or bounded) and any(t.dtype == torch.uint8 for t in tensors(run))
 
 
 @meant("a loss takes its target in the dtype of its input: nn.functional")
@@ -105,7 +106,8 @@ def target_in_the_dtype_of_the_input(run: Run, line: Line, message: str) -> Any:
 @meant("of an infinite logit the loss is infinite or NaN, by which infinities its formula subtracts")
 def infinite_logits(run: Run, line: Line, message: str) -> Any:
     unclear = r"\((inf|nan)\).* not np.float\d\d\((inf|nan)\)"
-    return line.name == "binary_cross_entropy_with_logits" and re.search(unclear, message)
+    name = "binary_cross_entropy_with_logits"
+    return (line.name == name or (line.walks and uses(run, {name}))) and re.search(unclear, message)
 
 
 @meant("a product of three or more factors is computed pair by pair in NumPy's order: infinity by 0 may come up in it")
@@ -158,6 +160,25 @@ def axis_of_a_number(run: Run, line: Line, message: str) -> Any:
     return missing and line.name in ("take_along_dim", "repeat_interleave")
 
 
+@meant("a remainder jumps where the last digit of float16 decides how often the divisor fits")
+def rest_in_half(run: Run, line: Line, message: str) -> Any:
+    return line.name in ("remainder", "fmod", "%", "%=") and "float16" in message
+
+
+@meant("a tensor that changes by a part of itself changes by the numbers from before; in PyTorch by the order")
+def changed_by_itself(run: Run, line: Line, message: str) -> Any:
+    change = re.search(r"(v\d+) \S+= (v\d+)", line.here)
+    if not line.writes or change is None:
+        return False
+    a, b = run.theirs.get(change[1]), run.theirs.get(change[2])
+    return isinstance(b, torch.Tensor) and a is not b and np.shares_memory(a.detach().numpy(), b.detach().numpy())
+
+
+@meant("the zeros of a padding are multiplied as others are: with NaN or infinity among the weights they make NaN")
+def padding_beside_nan(run: Run, line: Line, message: str) -> Any:
+    return "conv" in line.name and "(nan)" in message.split(", not ")[0] and not_finite(run)
+
+
 # --- gradients
 
 
@@ -188,8 +209,9 @@ def rest_of_infinity(run: Run, line: Line, message: str) -> Any:
 
 @meant("a function that is composed may have NaN for a gradient where infinity meets infinity or 0 in it")
 def composed_at_infinity(run: Run, line: Line, message: str) -> Any:
-    composed = {"sinh", "cosh", "silu", "gelu", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "logaddexp"}
-    return line.walks and not_finite(run) and uses(run, composed) and re.search(r"nan|inf", message)
+    functions = {"tan", "sinh", "cosh", "silu", "gelu", "logaddexp"}
+    losses = {"smooth_l1_loss", "huber_loss", "binary_cross_entropy"}
+    return line.walks and not_finite(run) and uses(run, functions | losses) and re.search(r"nan|inf", message)
 
 
 @meant("a root of -infinity is infinity by pow, as in C; in PyTorch its gradient is that of sqrt, NaN")
@@ -207,10 +229,19 @@ def constant_gradients(run: Run, line: Line, message: str) -> Any:
     return "requires_grad" in message and any(earlier.walks for earlier in run.lines)
 
 
-@meant("a gradient of a gradient may go through an operation's output where PyTorch's goes through its input")
+@meant("a gradient of a gradient may go through an operation's output where PyTorch's does not, or not")
 def through_the_output(run: Run, line: Line, message: str) -> Any:
-    again = any("create_graph" in earlier.here for earlier in run.lines)
-    return line.name == "grad" and again and (line.walks and not of_a_leaf(run, line))
+    again = line.walks and any("create_graph" in earlier.here for earlier in run.lines)
+    kept = re.match(r"(v\d+)\.grad is", message)
+    output = not run.theirs[kept[1]].is_leaf if kept else line.name == "grad" and not of_a_leaf(run, line)
+    return again and output
+
+
+@meant("a gradient that does not depend on a leaf gives that none; PyTorch may give it zeros")
+def no_gradient_of_a_gradient(run: Run, line: Line, message: str) -> Any:
+    again = line.walks and any("create_graph" in earlier.here for earlier in run.lines)
+    kept = re.match(r"(v\d+)\.grad is None", message)
+    return again and kept and not bool(run.theirs[kept[1]].grad.any())
 
 
 def of_a_leaf(run: Run, line: Line) -> bool:

@@ -76,6 +76,7 @@ def program(seed: int, tally: Tally) -> Run:
         lines = [*run.lines, *([] if fault.line in run.lines else [fault.line])]
         shown = "\n".join(f"# {text}" for text in str(fault).splitlines())
         tally.faults.append(f"{shown}\n{source(shrunk(lines, fault, excuse), seed)}")
+    run.forget()
     return run
 
 

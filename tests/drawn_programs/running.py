@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ class Run:
     theirs: dict[str, Any] = field(default_factory=dict)
     retained: set[str] = field(default_factory=set)
     refusal: str = ""  # what the last line that was refused got to hear
-    steepest: float = 1.0  # the largest gradient that came by
+    gradients: list[float] = field(default_factory=lambda: [1.0])  # the largest element of each that came by
     coarse: bool = False  # something is computed in float32
 
     def __post_init__(self) -> None:
@@ -162,7 +163,7 @@ class Run:
             if a.requires_grad != b.requires_grad and not (line.walks and a.requires_grad):
                 raise Difference(f"{part} has requires_grad {a.requires_grad}, not {b.requires_grad}")
             if b.requires_grad and name in line.targets and not line.writes:
-                b.register_hook(self._see)
+                b.register_hook(partial(_see, self.gradients))
 
     def _same_memory(self, name: str) -> None:
         """What looks into another variable's memory in PyTorch does so here, nothing else, or it cannot be written."""
@@ -181,11 +182,15 @@ class Run:
                     kind = "looks into the memory of" if ours else "does not look into the memory of"
                     raise Difference(f"{name}, part {i}, {kind} {other}")
 
-    def _see(self, gradient: Any) -> None:
-        finite = gradient.detach().abs()
-        finite = finite[finite.isfinite()]
-        if finite.numel():
-            self.steepest = max(self.steepest, float(finite.max()))
+    @property
+    def steepest(self) -> float:
+        return max(self.gradients)
+
+    def forget(self) -> None:
+        """Let go of the gradients: PyTorch never frees a tensor whose gradient has it in its graph."""
+        for t in self.theirs.values():
+            if isinstance(t, torch.Tensor) and (t.is_leaf or t.retains_grad):
+                t.grad = None
 
     def _same_gradient(self, name: str) -> None:
         ours, theirs = self.ours[name], self.theirs[name]
@@ -244,7 +249,7 @@ def shrunk(lines: Sequence[Line], fault: Fault, excuse: Excuse) -> list[Line]:
 
 IN_PLACE = re.compile(r"F\..*(inplace=True|, True\))")
 VARIABLE = re.compile(r"\bv\d+\b")
-COARSE = re.compile(r"float32|float16|float\(\)|half\(\)|=\s*L\.(zeros|ones|full|eye|arange|linspace)\(")
+COARSE = re.compile(r"float(32|16)|L\.(float|half)\b|float\(\)|half\(\)|=\s*L\.(zeros|ones|full|eye|arange|linspace)\(")
 
 # What PyTorch refuses for reasons of its own and this library may do: dtypes that it has no kernel for, and forms of
 # arguments. Not here: an axis, an index or a shape that does not fit.
@@ -272,6 +277,10 @@ def _attempt(code: Any, env: dict[str, Any]) -> Exception | None:
         except Exception as error:
             return error
     return None
+
+
+def _see(gradients: list[float], gradient: Any) -> None:
+    gradients.append(largest_of(gradient))
 
 
 def _is_double(value: Any) -> bool:

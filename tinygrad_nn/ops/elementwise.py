@@ -228,7 +228,10 @@ def bounded(x: Any, low: Any = None, high: Any = None) -> Any:
     if low is not None:
         y = where((value < lower) & (True if upper is None else np.less(lower, upper)), low, y)
     if high is not None:
-        y = where((value > upper) | (False if lower is None else np.less(upper, lower)), high, y)
+        above = value > upper
+        if lower is not None:
+            above = (above & np.equal(lower, lower)) | ((value == value) & np.less(upper, lower))
+        y = where(above, high, y)
     return y
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import ops
 from ..ops.axes import common_shape
 from ..tensors import Tensor
+from .pointwise import scaled
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -37,7 +38,8 @@ def _times(x: Tensor, factor: float) -> Tensor:
     if factor == 0:
         nothing: Tensor = ops.where(False, x, 0)
         return nothing
-    return x if factor == 1 else x * factor
+    product: Tensor = scaled(x, factor, x)
+    return product
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:

@@ -31,6 +31,8 @@ def scaled(other: Operand, alpha: float, beside: Tensor) -> Any:
     """alpha · other, the second operand of a sum with `beside`, and as exact as that."""
     if alpha == 1:
         return other
+    if isinstance(other, Tensor) and other.dtype.kind == "b" and beside.dtype.kind in "biu":
+        return other.astype(beside.dtype) * (bool(alpha) if beside.dtype.kind == "b" else alpha)
     if isinstance(other, Tensor) and "f" in (other.dtype.kind, beside.dtype.kind):
         other = other.astype(floating(beside, other))
     return ops.mul(other, alpha)

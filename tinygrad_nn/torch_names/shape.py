@@ -237,7 +237,7 @@ def clone(input: Tensor) -> Tensor:
 
 def apart_from(input: Tensor, result: Tensor) -> Tensor:
     """A result in memory of its own: where nothing had to be done it looks into the input's."""
-    return clone(result) if np.may_share_memory(input.data, result.data) else result
+    return clone(result) if result is input or np.may_share_memory(input.data, result.data) else result
 
 
 def cat(tensors: Sequence[Tensor], dim: int | None = None, *, axis: int | None = None) -> Tensor:
