@@ -396,3 +396,15 @@ def test_what_is_refused_in_place_leaves_the_tensor_as_it_was(name):
     assert t.node is node
     t.sum().backward()
     assert matrix.grad.tolist() == [1, 0, 0, 0, 0, 0, 0, 1]
+
+
+def test_a_gradient_that_is_retained_is_that_of_what_the_tensor_has_become():
+    x, p = leaf(2.0, 3.0), leaf(2.0, 2.0)
+    t = x * 1
+    seen = []
+    t.register_hook(seen.append)
+    t.retain_grad()
+    t **= p
+    (t * 5).sum().backward()
+    assert t.grad.tolist() == [5, 5]
+    assert [g.tolist() for g in seen] == [[20, 30]]  # a hook is about the values that it was made for

@@ -800,6 +800,8 @@ class Tensor(Value, TensorNames):
             node.output = before  # what it needs for its own gradient
         data[...] = result.data
         self.node = result.node if result.dtype == self.dtype else result.astype(self.dtype).node
+        if isinstance(node, Node) and node.hooks and node.hooks.pop(RETAIN, None) is not None:
+            self.retain_grad()  # the gradient of what it is now
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(value, Tensor) and value.node is not None and mode.get().recording:

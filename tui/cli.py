@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 from . import __version__, leaving
 from .exits import MEANINGS, Answered, Exit, Refused
 from .parsing import Parser
-from .streams import announce, complain, mute, prepare, reader_gone, reserved, say
+from .streams import announce, complain, counting, mute, prepare, reader_gone, reserved, say
 
 if TYPE_CHECKING:
     from tinygrad_nn.training import Experiment, Hyperparameters
@@ -421,7 +421,8 @@ def _loaded(source: Source) -> tuple[Experiment, Hyperparameters]:
     from tinygrad_nn.training.files import ExperimentError
 
     try:
-        return source.load()
+        with counting():
+            return source.load()
     except ExperimentError as error:
         raise Refused(str(error)) from None
 

@@ -35,7 +35,7 @@ from tinygrad_nn.training.source import Source
 
 from .exits import Exit
 from .mailbox import Mailbox
-from .protocol import Command, Restart, Run, Snapshot
+from .protocol import Command, Restart, Run, Snapshot, unhurried
 from .worker import Worker
 
 PRINTED = 400  # lines of the user's output that are kept
@@ -293,7 +293,8 @@ class _Served:
             recorder = Recorder(log)
             self.recorders.append(recorder)
             session.listeners.append(recorder)
-            worker = Worker(session.experiment, session.hyperparameters, start.pace, lambda *_: session, self.commands)
+            pace = unhurried(session.hyperparameters.epochs, start.pace)
+            worker = Worker(session.experiment, session.hyperparameters, pace, lambda *_: session, self.commands)
             worker.file = str(recorder.path)
             return worker
         experiment, hyperparameters = start.source.load()
@@ -305,7 +306,8 @@ class _Served:
             worker.file = "".join(str(recorder.path) for recorder in self.recorders)
             return session
 
-        worker = Worker(experiment, hyperparameters, start.pace, begin, self.commands)
+        pace = unhurried(hyperparameters.epochs, start.pace)
+        worker = Worker(experiment, hyperparameters, pace, begin, self.commands)
         return worker
 
 

@@ -14,6 +14,15 @@ from tinygrad_nn.training import Hyperparameters
 PACES = (1, 2, 5, 10, 20, 50, None)  # epochs a second, for eyes to follow; None is as fast as it goes
 WATCHABLE = 5
 
+
+def unhurried(epochs: int, pace: float | None) -> float | None:
+    """The pace, or a quicker one of `PACES`, so that so many epochs end within a minute if one can see to that."""
+    if pace is None or epochs / pace <= 60:
+        return pace
+    quicker = [p for p in PACES if p is not None and p > pace]
+    return next((p for p in quicker if epochs / p <= 60), max([pace, *quicker]))
+
+
 State = Literal["starting", "paused", "running", "finished", "failed", "cut off"]
 
 

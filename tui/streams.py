@@ -11,6 +11,8 @@ import os
 import re
 import select
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -59,6 +61,30 @@ def announce(what: str) -> None:
     if sys.stderr.isatty():
         complain(f"{what} …")
         sys.stderr.flush()
+
+
+@contextmanager
+def counting(patience: float = 3) -> Iterator[None]:
+    """Meanwhile count the seconds, after some, for a person who waits at a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    done = threading.Event()
+
+    def count() -> None:
+        begun = time.monotonic()
+        while not done.wait(1):
+            if (seconds := time.monotonic() - begun) >= patience:
+                print(f"\rnn-debug: {seconds:.0f} s ", end="", file=sys.stderr, flush=True)
+
+    counter = threading.Thread(target=count, daemon=True)
+    counter.start()
+    try:
+        yield
+    finally:
+        done.set()
+        counter.join()
+        print(end="\r", file=sys.stderr, flush=True)
 
 
 # --- encodings

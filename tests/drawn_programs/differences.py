@@ -237,6 +237,12 @@ def through_the_output(run: Run, line: Line, message: str) -> Any:
     return again and output
 
 
+@meant("exactly where two formulas meet a gradient of a gradient is that of one of them")
+def on_the_kink(run: Run, line: Line, message: str) -> Any:
+    again = line.walks and any("create_graph" in earlier.here for earlier in run.lines)
+    return again and uses(run, {"softplus", "huber_loss", "smooth_l1_loss"}) and "np.float" in message
+
+
 @meant("a gradient that does not depend on a leaf gives that none; PyTorch may give it zeros")
 def no_gradient_of_a_gradient(run: Run, line: Line, message: str) -> Any:
     again = line.walks and any("create_graph" in earlier.here for earlier in run.lines)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -189,8 +190,9 @@ class Run:
     def forget(self) -> None:
         """Let go of the gradients: PyTorch never frees a tensor whose gradient has it in its graph."""
         for t in self.theirs.values():
-            if isinstance(t, torch.Tensor) and (t.is_leaf or t.retains_grad):
-                t.grad = None
+            if isinstance(t, torch.Tensor):
+                with suppress(RuntimeError):  # a view that is no longer valid
+                    t.grad = None
 
     def _same_gradient(self, name: str) -> None:
         ours, theirs = self.ours[name], self.theirs[name]

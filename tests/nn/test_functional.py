@@ -716,3 +716,10 @@ def test_an_ignored_example_may_have_any_score():
         loss.backward()
     assert loss.item() == 0
     assert logits.grad.tolist() == [[-1, 0], [0, 0]]
+
+
+@pytest.mark.parametrize(("n", "amounts"), [(0, (-1, 2)), (0, (1, -1)), (1, (-2, 2)), (1, (2, -2)), (2, (-2, -1))])
+def test_no_more_is_taken_away_than_there_is(n: int, amounts: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=rf"leaves nothing of an axis of length {n}"):
+        F.pad(Tensor(np.zeros((2, n))), amounts)
+    assert F.pad(Tensor(np.zeros((2, 3))), (-3, 1)).tolist() == [[0], [0]]

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import unicodedata
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from tui.cli import COMMANDS
 from tui.exits import MEANINGS, Exit
-from tui.streams import UNSAFE, bare, safe
+from tui.streams import UNSAFE, bare, counting, safe
 
 from .test_cli import LEFT_THE_SCREEN, terminal  # noqa: F401 - a fixture
 
@@ -447,3 +448,25 @@ def test_a_stream_of_somebodys_own_is_left_alone(monkeypatch):
     prepare()
     say("→ \x1b")
     assert own.getvalue() == "→ \\x1b\n"
+
+
+def test_who_waits_at_a_terminal_sees_the_seconds(monkeypatch):
+    class Screen(io.StringIO):
+        def isatty(self):
+            return True
+
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    with counting(patience=0):
+        until = time.monotonic() + 60
+        while "nn-debug: 1 s" not in screen.getvalue() and time.monotonic() < until:
+            time.sleep(0.01)
+    assert "nn-debug: 1 s" in screen.getvalue()
+    with counting():
+        pass
+    assert screen.getvalue().endswith("\r")  # the next line is written over it
+
+    monkeypatch.setattr(sys, "stderr", file := io.StringIO())
+    with counting(patience=0):
+        pass
+    assert not file.getvalue()

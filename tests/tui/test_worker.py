@@ -10,7 +10,22 @@ import pytest
 
 from tinygrad_nn import nn
 from tinygrad_nn.training import Experiment, Hyperparameters
-from tui.protocol import Break, Checkout, Fork, Next, Pause, Restart, Rewind, Run, Set, Snapshot, Step, Until
+from tui.protocol import (
+    WATCHABLE,
+    Break,
+    Checkout,
+    Fork,
+    Next,
+    Pause,
+    Restart,
+    Rewind,
+    Run,
+    Set,
+    Snapshot,
+    Step,
+    Until,
+    unhurried,
+)
 from tui.worker import Worker, start
 
 HP = Hyperparameters(hidden=(4,), activation="tanh", lr=0.01, epochs=100_000)
@@ -256,3 +271,9 @@ def test_a_branch_tells_its_best_and_its_curve(worker):
     worker.send(Fork(2))
     forked = wait_for(worker, lambda s: s.branch == 1)
     assert forked.branches[0] is branch  # it has got no further
+
+
+def test_a_long_run_is_paced_to_end_within_a_minute():
+    assert [unhurried(epochs, WATCHABLE) for epochs in (1, 300, 301, 1000, 1201, 10**6)] == [5, 5, 10, 20, 50, 50]
+    assert unhurried(10**6, None) is None
+    assert unhurried(10**6, 70) == 70

@@ -29,6 +29,7 @@ from ..nn.activations import ACTIVATIONS
 from ..nn.init import INITIALISERS, auto
 from ..tensors import Tensor
 from .blame import ExperimentError
+from .defaults import for_table, in_words
 from .hyperparameters import Hyperparameters
 
 COPIES = 6  # of the weights: themselves, gradients, two of Adam's, the best, and the snapshots'
@@ -47,7 +48,8 @@ class Experiment:
     the one handed in, and while the network trains it is one of the run's own: it repeats as well.
 
     `dataset` is a `Dataset` or the name of one that ships (`tinygrad_nn.data.registry.names()`).
-    `hyperparameters` are where a run starts; a subclass may set its own. `notes` say what was done to make the data,
+    `hyperparameters` are where a run starts; a subclass may set its own. On a `Dataset` of one's own the size decides
+    where nobody has: `training.defaults`. `notes` say what was done to make the data,
     a decision a line.
     """
 
@@ -83,8 +85,12 @@ class Experiment:
             self.dataset = dataset
         if hyperparameters is not None:
             self.hyperparameters = hyperparameters
-        elif dataset is not None and isinstance(dataset, str):
+        elif isinstance(dataset, str):
             self.hyperparameters = self.hyperparameters.replace(**self.presets.get(dataset, {}))
+        elif dataset is not None and self.hyperparameters is Experiment.hyperparameters:
+            chosen = for_table(dataset, self.hyperparameters)
+            self.hyperparameters = self.hyperparameters.replace(**chosen)
+            self.notes = (*self.notes, in_words(chosen, dataset))
 
     @property
     def name(self) -> str:

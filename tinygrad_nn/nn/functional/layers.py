@@ -191,7 +191,7 @@ def pad(
     pairs = [(0, 0)] * (input.ndim - len(pad) // 2)
     pairs += [(int(before), int(after)) for before, after in zip(pad[-2::-2], pad[::-2], strict=True)]
     for n, pair in zip(input.shape, pairs, strict=True):
-        if n + sum(pair) < 0:
+        if n + sum(min(amount, 0) for amount in pair) < 0:
             raise ValueError(f"padding {pair} leaves nothing of an axis of length {n}")
     if mode == "constant":
         return _framed(input, pairs, value or 0)
