@@ -504,6 +504,8 @@ def test_what_drawn_programs_found() -> None:
     for y in (whole.clamp(Tensor([1.5])), whole.clamp(max=Tensor([[2.5]])), whole.clamp(0.5, Tensor([3]))):
         assert y.dtype == np.float32
     assert whole.clamp(Tensor([2]), 3).dtype == np.int64
+    for no in (Tensor(False), Tensor([False])):
+        assert no.clamp(max=Tensor(np.int16(1))).dtype == no.clamp(Tensor(np.int16(1))).dtype == np.int16
     for bounds in ((np.nan, Tensor([2])), (Tensor([2]), np.nan), (np.nan, 2.0), (2.0, np.nan)):
         np.testing.assert_array_equal(whole.clamp(*bounds).data, [np.nan, np.nan])
     np.testing.assert_array_equal(Tensor([np.nan, 1.0]).clamp(Tensor([3.0]), Tensor([2.0])).data, [np.nan, 2])

@@ -214,6 +214,11 @@ def composed_at_infinity(run: Run, line: Line, message: str) -> Any:
     return line.walks and not_finite(run) and uses(run, functions | losses) and re.search(r"nan|inf", message)
 
 
+@meant("what addmm leaves out by beta=0 or alpha=0 has a gradient of 0, whatever comes; PyTorch multiplies by 0")
+def left_out(run: Run, line: Line, message: str) -> Any:
+    return line.walks and uses(run, {"addmm"}) and not_finite(run) and "(0.0)" in message and "(nan)" in message
+
+
 @meant("a root of -infinity is infinity by pow, as in C; in PyTorch its gradient is that of sqrt, NaN")
 def roots_of_infinity(run: Run, line: Line, message: str) -> Any:
     return line.walks and not_finite(run) and uses(run, {"pow"}) and "not np.float" in message and "(nan)" in message

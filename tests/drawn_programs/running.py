@@ -106,6 +106,8 @@ class Run:
         if mine is not None:
             if yours is None and line.changes:
                 raise RefusedHere(self.refusal)
+            if yours is not None and line.walks:
+                raise Excused("a backward pass that both refuse stops where each of them comes to know")
             return "refused here" if yours is None else "both refuse"
         if yours is not None:
             self.refusal = f"{type(yours).__name__}: {yours}".splitlines()[0][:200]

@@ -221,9 +221,9 @@ def bounded(x: Any, low: Any = None, high: Any = None) -> Any:
         )
     inside, y = value == value, value
     if lower is not None:
-        inside, y = inside & (value >= lower), np.maximum(y, lower)
+        inside, y = inside & (value >= lower), np.asarray(np.maximum(y, lower))
     if upper is not None:
-        inside, y = inside & (value <= upper), np.minimum(y, upper)
+        inside, y = inside & (value <= upper), np.asarray(np.minimum(y, upper))
     y = where(inside, x, y)
     if low is not None:
         y = where((value < lower) & (True if upper is None else np.less(lower, upper)), low, y)
