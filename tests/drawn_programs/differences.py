@@ -219,9 +219,15 @@ def left_out(run: Run, line: Line, message: str) -> Any:
     return line.walks and uses(run, {"addmm"}) and not_finite(run) and "(0.0)" in message and "(nan)" in message
 
 
-@meant("a root of -infinity is infinity by pow, as in C; in PyTorch its gradient is that of sqrt, NaN")
+@meant("a root of -infinity or -0 is one by pow, as in C; in PyTorch its gradient is that of sqrt, NaN or -infinity")
 def roots_of_infinity(run: Run, line: Line, message: str) -> Any:
-    return line.walks and not_finite(run) and uses(run, {"pow"}) and "not np.float" in message and "(nan)" in message
+    return (
+        line.walks
+        and not_finite(run)
+        and uses(run, {"pow"})
+        and "not np.float" in message
+        and re.search(r"\(nan\)|\(-inf\)", message)
+    )
 
 
 @meant("nothing is assigned in any shape that holds nothing")
