@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tinygrad_nn import Tensor
-from tinygrad_nn.graph.draw import engines
+from tinygrad_nn.graph.pictures import engines
 from tinygrad_nn.training.conditions import Condition
 from tinygrad_nn.training.files import load_experiment
 

@@ -113,7 +113,7 @@ _further_names(vars(_TensorNames), _ABSENT)
 
 
 def _picture(of: Tensor) -> str | None:
-    from .graph.draw import svg_or_none
+    from .graph.pictures import svg_or_none
 
     return svg_or_none(of)
 

@@ -1,7 +1,7 @@
 """Where an operation was called: the user's source line, and the modules whose `forward` it was in.
 
 Both are read off Python's frames, which is slow: only what watches operations one by one (`detect_anomaly`,
-`graph.trace`) asks.
+`graph.recording`) asks.
 """
 
 from __future__ import annotations

@@ -223,7 +223,7 @@ def _graph(arguments: Sequence[str]) -> int:
         return _drawn(options, options.output)
     kind = options.format or "svg"
     if kind in ("svg", "png", "pdf"):
-        from tinygrad_nn.graph.draw import HOW, engines
+        from tinygrad_nn.graph.pictures import HOW, engines
 
         if not engines(kind):
             raise Refused(f"{HOW}; --format dot and json need none")

@@ -13,7 +13,7 @@ from tests.lanes import examples
 from tests.ops.strategies import cases
 from tinygrad_nn import Primitive, Tensor, nn, no_grad, ops
 from tinygrad_nn.graph import to_onnx
-from tinygrad_nn.graph.onnx_ops import TRANSLATIONS
+from tinygrad_nn.graph.onnx.translations import TRANSLATIONS
 from tinygrad_nn.nn.activations import ACTIVATIONS
 
 from .networks import Stack

@@ -30,8 +30,7 @@ from tinygrad_nn.graph import (
     render_graph,
     trace,
 )
-from tinygrad_nn.graph.draw import engines
-from tinygrad_nn.graph.picture import RAMP, THEMES, contrast
+from tinygrad_nn.graph.pictures import RAMP, THEMES, contrast, engines
 from tinygrad_nn.graph.words import printable, words
 
 from .networks import small, stack

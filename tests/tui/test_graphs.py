@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tinygrad_nn.graph import Graph
-from tinygrad_nn.graph.draw import engines
+from tinygrad_nn.graph.pictures import engines
 from tui.cli import main
 
 OWN_MODULE = """

@@ -8,13 +8,14 @@ to_onnx(model, x, "net.onnx")
 """
 
 from .build import graph
-from .data import Edge, Graph, GraphNode, Group
-from .draw import DrawingError, draw, render_graph
+from .data import Edge, Graph, GraphNode, Group, views
 from .levels import at_level
 from .onnx import to_onnx
-from .picture import dot
-from .text import text
-from .trace import trace
+from .pictures import DrawingError, dot, draw, render_graph, svg_or_none
+from .recording import trace
+from .tree import text
+
+views.text, views.picture = text, svg_or_none
 
 __all__ = [
     "DrawingError",

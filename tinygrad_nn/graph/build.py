@@ -14,7 +14,7 @@ from ..core.backward import ordered, seed, walk
 from ..core.node import Array, Leaf, Node
 from ..tensors import Tensor
 from .data import Edge, Graph, GraphNode, Group, Kind
-from .trace import Call, forwards, sites
+from .recording import Call, forwards, sites
 
 if TYPE_CHECKING:
     from ..nn import Module

@@ -148,15 +148,23 @@ class Graph:
         except (KeyError, TypeError) as error:
             raise ValueError(f"this JSON is no graph: {error!r}") from None
 
-    def __str__(self) -> str:
-        from .text import text
+    # --- as it is seen
 
-        return text(self)
+    def __str__(self) -> str:
+        return views.text(self)
 
     def _repr_svg_(self) -> str | None:
-        from .draw import svg_or_none
+        return views.picture(self)
 
-        return svg_or_none(self)
+
+class Views:
+    """What modules above this one hand down: how a graph is seen as text and as a picture."""
+
+    text: Callable[[Graph], str]
+    picture: Callable[[Graph], str | None]
+
+
+views = Views()
 
 
 def _sparse(record: GraphNode | Edge | Group) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote
 
-from .data import Edge, Graph, GraphNode, Group
-from .words import brief, gradients, known, printable, short_title, words
+from ..data import Edge, Graph, GraphNode, Group
+from ..words import brief, gradients, known, printable, short_title, words
 
 if TYPE_CHECKING:
     from graphviz import Digraph

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..core.node import Array
-from .onnx_record import Batch, Dimension, Unfit, same
-
-if TYPE_CHECKING:
-    from .onnx import Step
+from ...core.node import Array
+from .runs import Batch, Dimension, Unfit, same
+from .steps import Step
 
 Translation: TypeAlias = "Callable[[Step], str]"
 

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..tensors import Tensor
-from .build import graph
-from .data import Graph
-from .levels import LEVELS, READABLE, TOO_MANY, Level, at_level
-from .picture import Direction, Theme, dot
+from ...tensors import Tensor
+from ..build import graph
+from ..data import Graph
+from ..levels import LEVELS, READABLE, TOO_MANY, Level, at_level
+from .diagram import Direction, Theme, dot
+from .engines import HOW, DrawingError, draw, engines
 
 FORMATS = ("svg", "png", "pdf")
-DPI, MOST_PIXELS = 144, 8000  # of a PNG, and on each side of it
-HOW = "pictures need Graphviz: install it (its program is dot), or pip install 'tinygrad-nn[render]'"
-
-
-class DrawingError(RuntimeError):
-    """Graphviz is not there, took too long, or failed; the message says what to do."""
 
 
 def render_graph(
@@ -84,38 +76,6 @@ def _advice(whole: Graph, level: Level | None, folded: bool, limit: int) -> str:
     if len(least.nodes) <= READABLE:
         return f"level='modules' with depth=0 has {len(least.nodes):,}, and a greater depth more"
     return "record it under trace() with modules in the model, which can be drawn as one box each"
-
-
-def engines(kind: str = "svg") -> dict[str, str]:
-    """The programs on this machine that draw: their names and places, the best first."""
-    folders = os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
-    names = ("dot",) if kind == "pdf" else ("dot", "graphviz-pure")
-    found = {name: shutil.which(name, path=folders) for name in names}
-    return {name: place for name, place in found.items() if place is not None}
-
-
-def draw(source: str, kind: str = "svg", engine: str | None = None, timeout: float = 60) -> bytes:
-    """A DOT source as a picture of `kind` svg, png or pdf, by the `engine` named, else the best there is.
-
-    DrawingError: no engine (only Graphviz's own `dot` makes PDF), or it failed or took longer than `timeout` seconds.
-    """
-    found = engines(kind)
-    program = found.get(engine) if engine else next(iter(found.values()), None)
-    if program is None:
-        raise DrawingError(f"{HOW}{' (PDF needs dot itself)' if kind == 'pdf' else ''}")
-    size = MOST_PIXELS / DPI
-    bounded = [f"-Gdpi={DPI}", f"-Gsize={size:.2f},{size:.2f}"] if kind == "png" else []
-    try:
-        done = subprocess.run(
-            [program, f"-T{kind}", *bounded], input=source.encode(), capture_output=True, timeout=timeout, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise DrawingError(
-            f"{Path(program).name} took longer than {timeout:g} s: use level='modules', a smaller depth or more time"
-        ) from None
-    if done.returncode or not done.stdout:
-        raise DrawingError(f"{Path(program).name} failed: {done.stderr.decode(errors='replace').strip()[:500]}")
-    return done.stdout
 
 
 def svg_or_none(outputs: Graph | Tensor) -> str | None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..core.node import Array, Rule, Value, clock
-from ..core.observe import Observer, observing
-from ..core.writes import changed_after
-from ..place import Place, caller
-from ..tensors import Tensor
+from ...core.node import Array, Rule, Value, clock
+from ...core.observe import Observer, observing
+from ...core.writes import changed_after
+from ...place import Place, caller
+from ...tensors import Tensor
 
 if TYPE_CHECKING:
-    from ..nn import Module
+    from ...nn import Module
 
 Dimension: TypeAlias = "int | Batch"
 
