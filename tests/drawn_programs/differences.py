@@ -160,9 +160,9 @@ def axis_of_a_number(run: Run, line: Line, message: str) -> Any:
     return missing and line.name in ("take_along_dim", "repeat_interleave")
 
 
-@meant("a remainder jumps where the last digit of float16 decides how often the divisor fits")
-def rest_in_half(run: Run, line: Line, message: str) -> Any:
-    return line.name in ("remainder", "fmod", "%", "%=") and "float16" in message
+@meant("a remainder jumps where the last digit of float16 or float32 decides how often the divisor fits")
+def rest_jumps(run: Run, line: Line, message: str) -> Any:
+    return line.name in ("remainder", "fmod", "%", "%=") and re.search(r"np.float(16|32).* not np.float", message)
 
 
 @meant("a tensor that changes by a part of itself changes by the numbers from before; in PyTorch by the order")

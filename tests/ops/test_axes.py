@@ -317,7 +317,9 @@ def formula_of(operation: Operation, axis: Any) -> Call:
     if operation.new or operation.every:
         return lambda x: np.asarray(operation.formula(x, used))
     return lambda x: np.asarray(
-        operation.formula(x, used) if x.ndim else operation.formula(x.reshape(1), used).reshape(operation.of_a_number)
+        operation.formula(x, used)
+        if x.ndim
+        else np.reshape(operation.formula(x.reshape(1), used), operation.of_a_number)
     )
 
 
