@@ -306,7 +306,8 @@ class NNDebugApp(App[int]):
         self.push_screen(ConfirmScreen(question), answered)
 
     def action_graph(self) -> None:
-        self.push_screen(GraphScreen())
+        training = {"step": self.action_step, "next": self.action_next, "toggle_run": self.action_toggle_run}
+        self.push_screen(GraphScreen(lambda: self.worker, training))
 
     def action_toggle_log(self) -> None:
         chart = self.main.loss

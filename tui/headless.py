@@ -13,7 +13,7 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tinygrad_nn.diagnosis import EpochRecord, Finding
+from tinygrad_nn.records import EpochRecord, Finding
 from tinygrad_nn.training import Experiment, Session
 from tinygrad_nn.training.export import LAYER, dumps
 from tinygrad_nn.training.recorder import Recorder

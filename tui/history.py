@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinygrad_nn.diagnosis import EpochRecord
+from tinygrad_nn.records import EpochRecord
 
 from .drawing import Floats
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
-from tinygrad_nn.diagnosis import EpochRecord, Facts, Finding, diagnose
+from tinygrad_nn.diagnosis import diagnose
+from tinygrad_nn.records import EpochRecord, Facts, Finding
 from tinygrad_nn.training import KNOBS, Hyperparameters
 
 from .protocol import BranchInfo, Snapshot

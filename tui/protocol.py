@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
-from tinygrad_nn.diagnosis import Change, EpochRecord, Finding, LayerRecord
 from tinygrad_nn.graph import Graph
+from tinygrad_nn.records import Change, EpochRecord, Finding, LayerRecord
 from tinygrad_nn.training import Hyperparameters
 
 PACES = (1, 2, 5, 10, 20, 50, None)  # epochs a second, for eyes to follow; None is as fast as it goes

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinygrad_nn.diagnosis import Facts, Finding, diagnose
+from tinygrad_nn.diagnosis import diagnose
+from tinygrad_nn.records import Facts, Finding
 from tinygrad_nn.training import Branch, Hyperparameters
 from tinygrad_nn.training.runlog import RunFileError, RunLog
 from tinygrad_nn.training.source import Source

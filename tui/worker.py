@@ -18,8 +18,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from tinygrad_nn.diagnosis import Finding
 from tinygrad_nn.graph import Graph
+from tinygrad_nn.records import Finding
 from tinygrad_nn.training import Branch, Experiment, Hyperparameters, Session
 from tinygrad_nn.training.files import by_user, user_traceback
 

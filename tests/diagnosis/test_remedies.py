@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tinygrad_nn import AnomalyError, Tensor, detect_anomaly, nn
-from tinygrad_nn.diagnosis import Facts, Remedy, diagnose, guard
+from tinygrad_nn.diagnosis import diagnose, guard
 from tinygrad_nn.diagnosis.domains import DOMAINS
+from tinygrad_nn.records import Facts, Remedy
 from tinygrad_nn.training import Experiment, Hyperparameters, Session
 
 from .test_rules import history

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from tinygrad_nn.diagnosis import EpochRecord, Histogram, LayerRecord, Thresholds, diagnose
+from tinygrad_nn.diagnosis import Thresholds, diagnose
+from tinygrad_nn.records import EpochRecord, Histogram, LayerRecord
 from tinygrad_nn.training import Experiment, Hyperparameters, Session
 
 EMPTY = Histogram(0, 1, np.zeros(64, int))

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from tests.lanes import examples
 from tests.training.test_time_travel import FULL, assert_same, losses, state
-from tinygrad_nn.diagnosis import EpochRecord, Histogram, LayerRecord
+from tinygrad_nn.records import EpochRecord, Histogram, LayerRecord
 from tinygrad_nn.training import Experiment, Hyperparameters, Session
 from tinygrad_nn.training.branches import Branch
 from tinygrad_nn.training.recorder import Recorder

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_nn import Tensor, optim
-from tinygrad_nn.diagnosis import EpochRecord
+from tinygrad_nn.records import EpochRecord
 from tinygrad_nn.training import Experiment, Hyperparameters, Session
 from tinygrad_nn.training.schedule import learning_rate, plateaus
 

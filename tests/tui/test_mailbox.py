@@ -7,7 +7,7 @@ from itertools import combinations, product
 
 import pytest
 
-from tinygrad_nn.diagnosis import EpochRecord
+from tinygrad_nn.records import EpochRecord
 from tinygrad_nn.training import Hyperparameters
 from tui import mailbox as module
 from tui.mailbox import Mailbox

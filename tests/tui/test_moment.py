@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from tests.tui.test_worker import wait_for
-from tinygrad_nn.diagnosis import Change, Finding, Remedy
+from tinygrad_nn.records import Change, Finding, Remedy
 from tinygrad_nn.training import Experiment, Hyperparameters
 from tui import moment
 from tui.protocol import BranchInfo, Fork, Restart, Rewind, Set, Snapshot, Step, Until

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.lanes import examples
 from tests.tui.test_charts import drawn, rows
-from tinygrad_nn.diagnosis import Change, EpochRecord, Finding
+from tinygrad_nn.records import Change, EpochRecord, Finding
 from tinygrad_nn.training import Hyperparameters
 from tui.drawing import FAULT, MUTED, NONE, WARNING
 from tui.protocol import BranchInfo, Snapshot

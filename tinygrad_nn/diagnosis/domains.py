@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .findings import Remedy
+from ..records import Remedy
 
 Range = tuple[float, float] | None
 ABOVE_0 = "above 0: keep it there by clip(), or add a small number before"

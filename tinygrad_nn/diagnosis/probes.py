@@ -19,8 +19,8 @@ import numpy as np
 from ..core.node import Array, Rule, Value
 from ..core.observe import Observer, observing
 from ..nn import Linear, Module
+from ..records import Histogram, LayerRecord
 from ..tensors import Tensor, gradient
-from .records import Histogram, LayerRecord
 
 BINS = 64
 LARGEST = sys.float_info.max

@@ -10,8 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .findings import Facts, Finding, Remedy
-from .records import EpochRecord, LayerRecord
+from ..records import EpochRecord, Facts, Finding, LayerRecord, Remedy
 
 AUTOTRAINER = "AUTOTRAINER (Zhang et al., ICSE 2021)"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..diagnosis import Change, EpochRecord
+from ..records import Change, EpochRecord
 from .hyperparameters import Hyperparameters, named
 from .state import pack, unpack
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..data.names import unknown
-from ..diagnosis import EpochRecord, Finding, LayerRecord, StepRecord, rules
+from ..diagnosis import rules
+from ..records import EpochRecord, Finding, LayerRecord, StepRecord
 
 Value: TypeAlias = Any
 Evaluate: TypeAlias = "Callable[[Moment], Value]"

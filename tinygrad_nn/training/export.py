@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..diagnosis import EpochRecord, Histogram, LayerRecord
+from ..records import EpochRecord, Histogram, LayerRecord
 from .branches import Branch
 
 LAYER = [f.name for f in fields(LayerRecord) if f.type != "Histogram"]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..diagnosis import EpochRecord, Finding
+from ..records import EpochRecord, Finding
 from . import runs
 from .branches import Branch, Snapshot
 from .runlog import RunFileError, RunInfo, RunLog

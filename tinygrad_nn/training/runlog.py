@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..diagnosis import Change, EpochRecord, Finding, Histogram, LayerRecord, Remedy
+from ..records import Change, EpochRecord, Finding, Histogram, LayerRecord, Remedy
 from .branches import Branch, Snapshot
 from .hyperparameters import KNOBS, Hyperparameters
 

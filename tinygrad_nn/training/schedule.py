@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from ..diagnosis import EpochRecord
+from ..records import EpochRecord
 from .hyperparameters import Hyperparameters
 
 THRESHOLD = 1e-4  # by what share a loss must fall to count as better, as in optim.ReduceLROnPlateau

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from ..anomaly import AnomalyError, detect_anomaly
-from ..diagnosis import Change, EpochRecord, Finding, StepRecord, diagnose, guard
+from ..diagnosis import diagnose, guard
+from ..records import Change, EpochRecord, Finding, StepRecord
 from .branches import Branch, Snapshot, thin
 from .conditions import Condition, Moment
 from .experiment import Experiment

@@ -22,9 +22,10 @@ from ..core.backward import no_grad
 from ..core.node import Array
 from ..core.writes import note_write
 from ..data import SCALERS, Batches, Dataset, StandardScaler, train_validation_split
-from ..diagnosis import EpochRecord, Facts, LayerRecord, Probe, StepRecord
+from ..diagnosis import Probe
 from ..generator import using
 from ..nn.penalties import l1_penalty, l2_penalty, soft_threshold_, weights
+from ..records import EpochRecord, Facts, LayerRecord, StepRecord
 from ..tensors import Tensor
 from .border import Border
 from .experiment import Experiment

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 
-from tinygrad_nn.diagnosis import LayerRecord
+from tinygrad_nn.records import LayerRecord
 from tinygrad_nn.training.conditions import NAMES, RULES, Condition
 
 from .prompt import Field, Verdict

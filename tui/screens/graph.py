@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 import warnings
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -19,11 +20,8 @@ from textual.widgets.tree import TreeNode
 from tinygrad_nn.graph import DrawingError, Graph, GraphNode, render_graph
 from tinygrad_nn.graph.words import brief, known, short_title, words
 from tui.drawing import EIGHTHS, FAULT, MUTED, PALETTES, ramp
-from tui.protocol import ShowGraph, Snapshot
+from tui.protocol import ShowGraph, Snapshot, Trainee
 from tui.screens.prompt import PromptScreen
-
-if TYPE_CHECKING:
-    from tui.app import NNDebugApp
 
 EVERY = 0.5  # seconds between graphs while the run goes on
 INDENT = 2
@@ -199,18 +197,19 @@ class GraphScreen(Screen[None]):
         Binding("n", "train('next')", "epoch"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, trainee: Callable[[], Trainee], training: Mapping[str, Callable[[], None]]) -> None:
+        """`trainee` gives the one that is watched now: another run may be opened meanwhile.
+
+        `training` has what "step", "next" and "toggle_run" do.
+        """
         super().__init__()
+        self.trainee, self.training = trainee, training
         self.heading = Static(id="graph-heading", markup=False)
         self.tree_of_graph = GraphTree()
         self.detail = Static(id="graph-detail", markup=False)
         self.backward = False
         self._shown: Graph | None = None
         self._asked = -1  # the step whose graph was asked for
-
-    @property
-    def debugger(self) -> NNDebugApp:
-        return cast("NNDebugApp", self.app)
 
     def compose(self) -> ComposeResult:
         yield self.heading
@@ -234,13 +233,13 @@ class GraphScreen(Screen[None]):
 
     def look(self) -> None:
         """Ask for the graph of the present step, if it is another."""
-        snapshot = self.debugger.worker.snapshot
+        snapshot = self.trainee().snapshot
         if snapshot.steps != self._asked and snapshot.state not in ("starting", "failed"):
             self._asked = snapshot.steps
-            self.debugger.worker.send(ShowGraph(self.backward))
+            self.trainee().send(ShowGraph(self.backward))
 
     def draw(self) -> None:
-        snapshot = self.debugger.worker.snapshot
+        snapshot = self.trainee().snapshot
         graph = snapshot.graph
         self.heading.update(self._title(snapshot, graph))
         if graph is not None and graph is not self._shown and self.tree_of_graph.size.width:
@@ -266,7 +265,7 @@ class GraphScreen(Screen[None]):
         self.dismiss(None)
 
     def action_train(self, how: str) -> None:
-        getattr(self.debugger, f"action_{how}")()
+        self.training[how]()
 
     def action_backward(self) -> None:
         self.backward = not self.backward

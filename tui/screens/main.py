@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tinygrad_nn.diagnosis import Histogram
+from tinygrad_nn.records import Histogram
 from tui.drawing import ORANGE, SKY
 from tui.history import Columns
 from tui.protocol import Snapshot

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from tinygrad_nn.diagnosis import Finding
+from tinygrad_nn.records import Finding
 from tui.drawing import FAULT, MUTED, PALETTES, WARNING
 from tui.protocol import Snapshot
 

@@ -9,7 +9,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tinygrad_nn.diagnosis import LayerRecord
+from tinygrad_nn.records import LayerRecord
 from tui import drawing
 from tui.drawing import FAULT, MUTED, NONE, WARNING, Canvas, format_number
 from tui.history import Columns

@@ -1,11 +1,13 @@
-"""What a run leaves behind: plain, frozen records that the app, the command line and a replay all read."""
+"""What was measured of a run: of a layer, a step, an epoch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from ..core.node import Array
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

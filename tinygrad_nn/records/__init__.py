@@ -1,0 +1,16 @@
+"""What was measured and what was found, as plain frozen data: the app, the commands and a replay all read it."""
+
+from .findings import Facts, Finding, Remedy, Severity
+from .measured import Change, EpochRecord, Histogram, LayerRecord, StepRecord
+
+__all__ = [
+    "Change",
+    "EpochRecord",
+    "Facts",
+    "Finding",
+    "Histogram",
+    "LayerRecord",
+    "Remedy",
+    "Severity",
+    "StepRecord",
+]
