@@ -210,7 +210,7 @@ def rest_of_infinity(run: Run, line: Line, message: str) -> Any:
 @meant("a function that is composed may have NaN for a gradient where infinity meets infinity or 0 in it")
 def composed_at_infinity(run: Run, line: Line, message: str) -> Any:
     functions = {"tan", "sinh", "cosh", "silu", "gelu", "logaddexp"}
-    losses = {"smooth_l1_loss", "huber_loss", "binary_cross_entropy"}
+    losses = {"smooth_l1_loss", "huber_loss", "binary_cross_entropy", "kl_div"}
     return line.walks and not_finite(run) and uses(run, functions | losses) and re.search(r"nan|inf", message)
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from inspect import Parameter, Signature, signature
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -41,49 +42,84 @@ class EachInput:
         return partial(self.rule, i)
 
 
-class Primitive:
-    """One differentiable operation. Calling it on arrays computes; on Tensors it also records.
-
-    `vjps` has a rule for each input, None where no gradient goes; for any number of inputs,
-    `EachInput(rule)`. One's own is made the same way, and `testing.gradcheck` tells whether it is right:
-
-        cube = Primitive("cube", lambda x: x * x * x, lambda g, y, x: g * (3 * x * x))
-        y = cube(Tensor([2.0], requires_grad=True))
-
-    `reads_values=False` says that the rules read no values, only shapes and dtypes, and that the result is no view:
-    then inputs and output may be changed in place before the backward pass.
-    """
+class Rules:
+    """What a step reads of a primitive, in slots."""
 
     __slots__ = ("forward", "name", "reads_values", "vjps")
 
+
+class Primitive(Rules):
+    """One differentiable operation. Calling it on arrays computes; on Tensors it also records.
+
+    `vjps` has a rule for each input, None where no gradient goes; for any number of inputs,
+    `EachInput(rule)`. What a rule takes behind `g` and `y` is the primitive's signature: its inputs, then attributes,
+    which a caller may give by place or by name, or leave out where the rule has a default; `forward` takes them by name
+    alone. `doc` is what `help` shows.
+    One's own is made the same way, and `testing.gradcheck` tells whether it is right:
+
+        cube = Primitive("cube", lambda x: x * x * x, lambda g, y, x: g * (3 * x * x), doc="x³")
+        y = cube(Tensor([2.0], requires_grad=True))
+
+    `reads_values=False` says that the rules read no values, only shapes and dtypes, and that the result is not a view:
+    then inputs and output may be changed in place before the backward pass.
+    """
+
     def __init__(
-        self, name: str, forward: Forward, *vjps: Vjp | Into | EachInput | None, reads_values: bool = True
+        self,
+        name: str,
+        forward: Forward,
+        *vjps: Vjp | Into | EachInput | None,
+        reads_values: bool = True,
+        doc: str = "",
     ) -> None:
         self.name = name
+        self.__doc__ = doc
         self.reads_values = reads_values
         self.forward = forward
         self.vjps: Any = vjps[0] if len(vjps) == 1 and isinstance(vjps[0], EachInput) else vjps
+        self.inputs = -1 if isinstance(self.vjps, EachInput) else len(vjps)  # how many, -1 for any number
+        self.__signature__ = _signature(forward, vjps)
+        parameters = list(self.__signature__.parameters.values())
+        own = [p for p in parameters if p.kind is not Parameter.VAR_POSITIONAL][max(self.inputs, 0) :]
+        self.attributes = tuple(p.name for p in own)
+        self.defaults = {p.name: p.default for p in own if p.default is not p.empty}
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
+
+    def _bound(self, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The inputs alone, and all attributes by name: those given by place, and the defaults."""
+        count = len(inputs) if self.inputs < 0 else self.inputs
+        by_place = dict(zip(self.attributes, inputs[count:], strict=False))
+        given = {**self.defaults, **by_place, **attrs}
+        fits = len(inputs) == count + len(by_place) and by_place.keys().isdisjoint(attrs)
+        if not fits or given.keys() != set(self.attributes) or (len(inputs), attrs) == (count, given):
+            names = "".join(f", {name}" for name in attrs)
+            raise TypeError(f"{self.name}{self.__signature__} was given {len(inputs)} arguments by place{names}")
+        return inputs[:count], given
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
         arrays: list[Any] = []
         parents: list[Node | Leaf | None] = []
         tensors = tracked = False
-        for x in inputs:
-            if isinstance(x, Value):
-                tensors = True
-                arrays.append(x.data)
-                parents.append(x.node)
-                if x.node is not None:
-                    tracked = True
-            else:
-                arrays.append(x if x.__class__ in PLAIN else plain(x, inputs))
-                parents.append(None)
         try:
+            for x in inputs:
+                if isinstance(x, Value):
+                    tensors = True
+                    arrays.append(x.data)
+                    parents.append(x.node)
+                    if x.node is not None:
+                        tracked = True
+                else:
+                    arrays.append(x if x.__class__ in PLAIN else plain(x, inputs))
+                    parents.append(None)
             y = self.forward(*arrays, **attrs) if attrs else self.forward(*arrays)
         except REFUSALS as error:
+            if len(attrs) != len(self.attributes) or len(inputs) > self.inputs >= 0:
+                bound, options = self._bound(inputs, attrs)
+                return self(*bound, **options)
+            if len(arrays) < len(inputs):
+                raise
             raise self.complaint(arrays, attrs, error) from None
         if not tensors:
             return y
@@ -134,6 +170,17 @@ class Primitive:
         shapes = " and ".join(str(a.shape) if isinstance(a, np.ndarray) else repr(a) for a in arrays)
         options = "".join(f", {k}={v!r}" for k, v in attrs.items() if not isinstance(v, np.ndarray))
         return kind(f"{self.name} of {shapes}{options}: {error}")
+
+
+def _signature(forward: Forward, vjps: Sequence[Vjp | Into | EachInput | None]) -> Signature:
+    """What a rule takes behind `g` and `y`; where none names it all, what `forward` takes."""
+    for rule in vjps:
+        if rule is not None:
+            behind, function = (3, rule.rule) if isinstance(rule, EachInput | Into) else (2, rule)
+            parameters = list(signature(function).parameters.values())[behind:]
+            if all(p.kind is not Parameter.VAR_KEYWORD for p in parameters):
+                return Signature([p.replace(annotation=p.empty) for p in parameters])
+    return Signature([p.replace(annotation=p.empty) for p in signature(forward).parameters.values()])
 
 
 def _beside_single(y: Array, arrays: Sequence[Any]) -> Array:

@@ -18,6 +18,15 @@ from ..core.node import Array, Value, wrap
 from ..core.primitive import Primitive
 from .shape import broadcast_to, reshape, scatter
 
+__all__ = [
+    "avg_pool2d",
+    "conv1d",
+    "conv2d",
+    "fold",
+    "max_pool2d",
+    "windows",
+]
+
 Pair = int | tuple[int, int]
 Around = tuple[tuple[int, int], tuple[int, int]]  # padding: above and below, on the left and on the right
 
@@ -67,12 +76,12 @@ class Windows:
         return slice(first, last), slice(start + first * step, start + last * step, step)
 
 
-def _windows(x: Array, size: tuple[int, int], stride: tuple[int, int]) -> Array:
+def _windows(x: Array, *, size: tuple[int, int], stride: tuple[int, int]) -> Array:
     view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(-2, -1))
     return view[..., :: stride[0], :: stride[1], :, :]
 
 
-def _fold(w: Array, size: tuple[int, int], stride: tuple[int, int], shape: tuple[int, int]) -> Array:
+def _fold(w: Array, *, size: tuple[int, int], stride: tuple[int, int], shape: tuple[int, int]) -> Array:
     out = np.zeros((*w.shape[:-4], *shape), w.dtype)
     rows, columns = (n * s for n, s in zip(w.shape[-4:-2], stride, strict=True))
     for i in range(size[0]):
@@ -85,9 +94,15 @@ def _fold(w: Array, size: tuple[int, int], stride: tuple[int, int], shape: tuple
 windows = Primitive(
     "windows",
     _windows,
-    lambda g, y, x, size, stride: fold(g, size=size, stride=stride, shape=tuple(x.shape[-2:])),
+    lambda g, y, x, size, stride=(1, 1): fold(g, size=size, stride=stride, shape=tuple(x.shape[-2:])),
+    doc="A view of all windows (rows, columns) of the last two axes, as two more axes at the end.",
 )
-fold: Primitive = Primitive("fold", _fold, lambda g, y, w, size, stride, shape: windows(g, size=size, stride=stride))
+fold: Primitive = Primitive(
+    "fold",
+    _fold,
+    lambda g, y, w, size, stride, shape: windows(g, size=size, stride=stride),
+    doc="Windows added up at their places in an image of this shape: what `windows` takes apart.",
+)
 
 
 # --- convolution: the windows of a few images at a time are the columns of a matrix, and one product with the filters
@@ -216,18 +231,21 @@ convolution: Primitive = Primitive(
     lambda g, y, x, weight, bias=None, **how: conv2d_input(g, weight, shape=tuple(x.shape[2:]), **how),
     lambda g, y, x, weight, bias=None, **how: conv2d_weight(x, g, size=tuple(weight.shape[2:]), **how),
     lambda g, y, x, weight, bias, **how: g.sum(axis=(0, 2, 3)),
+    doc="Images (batch, channels, rows, columns) under filters: what `conv2d` calls, with every option given.",
 )
 conv2d_input: Primitive = Primitive(
     "conv2d_input",
     _conv2d_input,
     lambda h, y, g, weight, shape, **how: convolution(h, weight, **how),
     lambda h, y, g, weight, shape, **how: conv2d_weight(h, g, size=tuple(weight.shape[2:]), **how),
+    doc="The gradient of a convolution's images, from that of its result and the filters.",
 )
 conv2d_weight: Primitive = Primitive(
     "conv2d_weight",
     _conv2d_weight,
     lambda v, y, x, g, size, **how: conv2d_input(g, v, shape=tuple(x.shape[2:]), **how),
     lambda v, y, x, g, size, **how: convolution(x, v, **how),
+    doc="The gradient of a convolution's filters, from its images and the gradient of its result.",
 )
 
 
@@ -319,8 +337,10 @@ def _lowest(dtype: np.dtype[Any]) -> Any:
     return -math.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
 
 
-def _max_pool2d(x: Array, **where: Any) -> Array:
-    return _joined(np.maximum, x, Windows(x.shape[-2:], **where), _lowest(x.dtype))
+def _max_pool2d(
+    x: Array, *, size: tuple[int, int], stride: tuple[int, int], padding: Around, dilation: tuple[int, int]
+) -> Array:
+    return _joined(np.maximum, x, Windows(x.shape[-2:], size, stride, padding, dilation), _lowest(x.dtype))
 
 
 def _largest(x: Array, y: Array, at: Windows) -> Array:
@@ -361,11 +381,14 @@ def _sum_pool2d_vjp(g: Any, y: Any, x: Any, size: tuple[int, int], stride: tuple
     return padded if at.padded == at.image else padded[(..., *at.inside)]
 
 
-maxima = Primitive("max_pool2d", _max_pool2d, _max_pool2d_vjp)
+maxima = Primitive(
+    "max_pool2d", _max_pool2d, _max_pool2d_vjp, doc="The largest element of each window, with every option given."
+)
 sums = Primitive(
     "sum_pool2d",
-    lambda x, size, stride, padding: _joined(np.add, x, Windows(x.shape[-2:], size, stride, padding), 0),
+    lambda x, *, size, stride, padding: _joined(np.add, x, Windows(x.shape[-2:], size, stride, padding), 0),
     _sum_pool2d_vjp,
+    doc="The sum of each window of the last two axes, where the padding counts as 0.",
 )
 
 

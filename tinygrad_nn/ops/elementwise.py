@@ -19,6 +19,40 @@ from ..core.primitive import Primitive, floats
 from .axes import common_shape
 from .error_function import error_function
 
+__all__ = [
+    "abs",
+    "add",
+    "astype",
+    "bounded",
+    "clip",
+    "cos",
+    "div",
+    "elu",
+    "erf",
+    "exp",
+    "expm1",
+    "gelu",
+    "leaky_relu",
+    "log",
+    "log1p",
+    "logaddexp",
+    "maximum",
+    "minimum",
+    "mul",
+    "neg",
+    "pow",
+    "relu",
+    "sigmoid",
+    "sign",
+    "silu",
+    "sin",
+    "softplus",
+    "sqrt",
+    "sub",
+    "tanh",
+    "where",
+]
+
 
 def _power(a: Any, b: Any) -> Any:
     # Products for small powers: NumPy's float32 power is 290 times slower where signs are mixed.
@@ -74,7 +108,7 @@ def select(g: Any, keep: Any) -> Any:
     return _select(g, keep) if g.__class__ is np.ndarray else selected(g, keep)
 
 
-def _clip(x: Array, low: float | None, high: float | None) -> Any:
+def _clip(x: Array, *, low: float | None, high: float | None) -> Any:
     return x.copy() if low is None and high is None else np.clip(x, low, high)
 
 
@@ -93,7 +127,7 @@ def _relu(x: Array) -> Any:
     return np.maximum(x, np.zeros(x.shape, x.dtype))  # beside one zero, NumPy takes three times as long
 
 
-def _leaky(x: Array, slope: float) -> Any:
+def _leaky(x: Array, *, slope: float) -> Any:
     return np.where(x > 0, x, x * slope)
 
 
@@ -107,51 +141,94 @@ def _softplus(x: Array) -> Array:
 
 
 # Its own transpose, so its own backward rule.
-selected: Primitive = Primitive("select", _select, lambda g, y, x, keep: select(g, keep), None)
-add = Primitive("add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g, reads_values=False)
-sub = Primitive("sub", np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g, reads_values=False)
-mul = Primitive("mul", np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
-div = Primitive("div", np.true_divide, lambda g, y, a, b: g / b, lambda g, y, a, b: -(g * (y / b)))
-neg = Primitive("neg", np.negative, lambda g, y, x: -g, reads_values=False)
+selected: Primitive = Primitive(
+    "select",
+    _select,
+    lambda g, y, x, keep: select(g, keep),
+    None,
+    doc="x where `keep` holds, 0 elsewhere; unlike a product with a mask it lets no infinity through.",
+)
+add = Primitive(
+    "add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g, reads_values=False, doc="a + b, broadcast (`np.add`)."
+)
+sub = Primitive(
+    "sub",
+    np.subtract,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: -g,
+    reads_values=False,
+    doc="a - b, broadcast (`np.subtract`).",
+)
+mul = Primitive(
+    "mul", np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a, doc="a · b, broadcast (`np.multiply`)."
+)
+div = Primitive(
+    "div",
+    np.true_divide,
+    lambda g, y, a, b: g / b,
+    lambda g, y, a, b: -(g * (y / b)),
+    doc="a / b, broadcast (`np.true_divide`).",
+)
+neg = Primitive("neg", np.negative, lambda g, y, x: -g, reads_values=False, doc="-x.")
 pow = Primitive(
     "pow",
     _power,
     _power_base_vjp,
     lambda g, y, a, b: g * (y * log(a + ((b >= 0) & (a == 0)).astype(y.dtype))),  # 0, not 0 * -inf, where the base is 0
+    doc="a to the power of b, broadcast (`np.power`).",
 )
-exp = Primitive("exp", np.exp, lambda g, y, x: g * y)
-log: Primitive = Primitive("log", np.log, lambda g, y, x: g / x)
-log1p = Primitive("log1p", np.log1p, lambda g, y, x: g / (1 + x))
-expm1 = Primitive("expm1", np.expm1, lambda g, y, x: g * (y + 1))
-sqrt = Primitive("sqrt", np.sqrt, lambda g, y, x: g / (2 * y))
-sin = Primitive("sin", np.sin, lambda g, y, x: g * cos(x))
-cos: Primitive = Primitive("cos", np.cos, lambda g, y, x: -(g * sin(x)))
-tanh = Primitive("tanh", np.tanh, lambda g, y, x: g * (ONE[y.dtype] - y * y))
-sigmoid = Primitive("sigmoid", _sigmoid, lambda g, y, x: g * (y * (ONE[y.dtype] - y)))
+exp = Primitive("exp", np.exp, lambda g, y, x: g * y, doc="e to the power of x.")
+log: Primitive = Primitive("log", np.log, lambda g, y, x: g / x, doc="The natural logarithm.")
+log1p = Primitive("log1p", np.log1p, lambda g, y, x: g / (1 + x), doc="log(1 + x), exact where x is small.")
+expm1 = Primitive("expm1", np.expm1, lambda g, y, x: g * (y + 1), doc="exp(x) - 1, exact where x is small.")
+sqrt = Primitive("sqrt", np.sqrt, lambda g, y, x: g / (2 * y), doc="The square root.")
+sin = Primitive("sin", np.sin, lambda g, y, x: g * cos(x), doc="The sine of x in radians.")
+cos: Primitive = Primitive("cos", np.cos, lambda g, y, x: -(g * sin(x)), doc="The cosine of x in radians.")
+tanh = Primitive("tanh", np.tanh, lambda g, y, x: g * (ONE[y.dtype] - y * y), doc="The hyperbolic tangent.")
+sigmoid = Primitive(
+    "sigmoid", _sigmoid, lambda g, y, x: g * (y * (ONE[y.dtype] - y)), doc="1 / (1 + exp(-x)), without overflow."
+)
 logaddexp = Primitive(
-    "logaddexp", _logaddexp, lambda g, y, a, b: g * sigmoid(a - b), lambda g, y, a, b: g * sigmoid(b - a)
+    "logaddexp",
+    _logaddexp,
+    lambda g, y, a, b: g * sigmoid(a - b),
+    lambda g, y, a, b: g * sigmoid(b - a),
+    doc="log(exp(a) + exp(b)), without overflow (`np.logaddexp`).",
 )
-softplus = Primitive("softplus", _softplus, lambda g, y, x: g * sigmoid(x))
-relu = Primitive("relu", _relu, lambda g, y, x: select(g, y != ZERO[y.dtype]))  # y, so that NaN passes
+softplus = Primitive("softplus", _softplus, lambda g, y, x: g * sigmoid(x), doc="log(1 + exp(x)), without overflow.")
+relu = Primitive(
+    "relu",
+    _relu,
+    lambda g, y, x: select(g, y != ZERO[y.dtype]),  # y, so that NaN passes
+    doc="x where it is positive, else 0 (Nair & Hinton 2010); at 0 the gradient is 0.",
+)
 leaky = Primitive(
-    "leaky_relu", _leaky, lambda g, y, x, slope: select(g, x > ZERO[x.dtype]) + select(g * slope, ~(x > ZERO[x.dtype]))
+    "leaky_relu",
+    _leaky,
+    lambda g, y, x, slope=0.01: select(g, x > ZERO[x.dtype]) + select(g * slope, ~(x > ZERO[x.dtype])),
+    doc="x where it is positive, else slope · x.",
 )
 erf = Primitive(
-    "erf", lambda x: error_function(floats(x)), lambda g, y, x: g * (2 / math.sqrt(math.pi)) * exp(-(x * x))
+    "erf",
+    lambda x: error_function(floats(x)),
+    lambda g, y, x: g * (2 / math.sqrt(math.pi)) * exp(-(x * x)),
+    doc="The error function, 2/√π times the integral of exp(-t²) from 0 to x.",
 )
-sign = Primitive("sign", np.sign, lambda g, y, x: select(g, False))
-abs = Primitive("abs", np.abs, lambda g, y, x: g * sign(select(x, x == x)))
+sign = Primitive("sign", np.sign, lambda g, y, x: select(g, False), doc="-1, 0 or 1; its gradient is 0.")
+abs = Primitive("abs", np.abs, lambda g, y, x: g * sign(select(x, x == x)), doc="|x|; at 0 the gradient is 0.")
 maximum = Primitive(
     "maximum",
     np.maximum,
     lambda g, y, a, b: _larger(g, a, b),
     lambda g, y, a, b: _larger(g, b, a),
+    doc="The larger of a and b, broadcast; equal ones share the gradient.",
 )
 minimum = Primitive(
     "minimum",
     np.minimum,
     lambda g, y, a, b: _larger(g, b, a),
     lambda g, y, a, b: _larger(g, a, b),
+    doc="The smaller of a and b, broadcast; equal ones share the gradient.",
 )
 where: Primitive = Primitive(
     "where",
@@ -159,14 +236,20 @@ where: Primitive = Primitive(
     None,
     lambda g, y, c, a, b: select(g, c != 0),
     lambda g, y, c, a, b: select(g, c == 0),
+    doc="a where the condition c holds, else b, broadcast (`np.where`).",
 )
 clip = Primitive(
     "clip",
     _clip,
-    lambda g, y, x, low, high: select(g, _inside(x, low, high)),
+    lambda g, y, x, low=None, high=None: select(g, _inside(x, low, high)),
+    doc="x between the numbers `low` and `high`; None is no bound. On the bounds the gradient is 1.",
 )
 astype = Primitive(
-    "astype", lambda x, dtype: x.astype(dtype), lambda g, y, x, dtype: g.astype(x.dtype), reads_values=False
+    "astype",
+    lambda x, *, dtype: x.astype(dtype),
+    lambda g, y, x, dtype: g.astype(x.dtype),
+    reads_values=False,
+    doc="x in another dtype; the gradient comes back in its own.",
 )
 
 

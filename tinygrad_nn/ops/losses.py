@@ -18,6 +18,11 @@ from ..core.primitive import Primitive, floats
 from .elementwise import sigmoid
 from .reduce import SHORT, log_softmax
 
+__all__ = [
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+]
+
 FEW = 4096  # up to here the product of float32 is as exact as NumPy's sum: off by 1.8e-7 at most against 1.6e-7
 
 
@@ -38,7 +43,7 @@ def _one_hot(target: Array, like: Any) -> Array:
     return out
 
 
-def _nll(logits: Array, log_p: Array, target: Array, scale: float) -> Any:
+def _nll(logits: Array, log_p: Array, *, target: Array, scale: float) -> Any:
     return _scaled_sum(log_p[counted(len(target)), target], -scale)
 
 
@@ -49,10 +54,11 @@ softmax_nll = Primitive(
     _nll,
     lambda g, y, logits, log_p, target, scale: (np.exp(log_p) - _one_hot(target, log_p)) * g * constant(scale, g.dtype),
     None,
+    doc="scale · Σ -log p of the target, from logits and their log_softmax: what `cross_entropy` calls.",
 )
 
 
-def _bce(x: Array, t: Array, scale: float) -> Any:
+def _bce(x: Array, t: Array, *, scale: float) -> Any:
     x = floats(x)
     # softplus(x) - x*t: the logarithm of what exp would overflow on is never taken apart
     return _scaled_sum(np.logaddexp(x, ZERO[x.dtype]) - x * t, scale)
@@ -63,6 +69,7 @@ bce_logits = Primitive(
     _bce,
     lambda g, y, x, t, scale: (sigmoid(x) - t) * g * constant(scale, g.dtype),
     lambda g, y, x, t, scale: (g * -scale) * x,
+    doc="scale · Σ of the binary cross-entropy of logits: what `binary_cross_entropy_with_logits` calls.",
 )
 
 

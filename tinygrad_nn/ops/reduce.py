@@ -15,12 +15,27 @@ from .axes import counted, shape_kept, shape_left
 from .elementwise import abs, clip, exp, select, sign, sqrt, where
 from .shape import broadcast_to, picked
 
+__all__ = [
+    "ValuesAndIndices",
+    "extremes",
+    "log_softmax",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "norm",
+    "softmax",
+    "std",
+    "sum",
+    "var",
+]
 
-def _sum_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+
+def _sum_vjp(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return broadcast_to(g.reshape(shape_kept(x.shape, axis)), shape=x.shape)
 
 
-def _extreme_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+def _extreme_vjp(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Of the largest, or the smallest: where several are equally so, they share the gradient; so do NaNs."""
     kept = shape_kept(x.shape, axis)
     reached = (x == y.reshape(kept)) | (x != x)
@@ -29,10 +44,24 @@ def _extreme_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 sum = Primitive(
-    "sum", lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims), _sum_vjp, reads_values=False
+    "sum",
+    lambda x, *, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims),
+    _sum_vjp,
+    reads_values=False,
+    doc="The sum over all axes, or over these (`np.sum`).",
 )
-max = Primitive("max", lambda x, axis, keepdims: np.maximum.reduce(x, axis, keepdims=keepdims), _extreme_vjp)
-min = Primitive("min", lambda x, axis, keepdims: np.minimum.reduce(x, axis, keepdims=keepdims), _extreme_vjp)
+max = Primitive(
+    "max",
+    lambda x, *, axis, keepdims: np.maximum.reduce(x, axis, keepdims=keepdims),
+    _extreme_vjp,
+    doc="The largest element over all axes, or over these (`np.max`); equal ones share the gradient.",
+)
+min = Primitive(
+    "min",
+    lambda x, *, axis, keepdims: np.minimum.reduce(x, axis, keepdims=keepdims),
+    _extreme_vjp,
+    doc="The smallest element over all axes, or over these (`np.min`); equal ones share the gradient.",
+)
 
 
 V = TypeVar("V")
@@ -121,7 +150,7 @@ def _root(s: Any, exponent: float) -> Any:
     return (sqrt(s + zero) if exponent == 0.5 else (s + zero) ** exponent) - zero
 
 
-def _logsumexp(x: Array, axis: Axis, keepdims: bool) -> Array:
+def _logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Array:
     x = floats(x)
     largest = np.maximum.reduce(x, axis, keepdims=True) if x.size else x.dtype.type(0)
     shift = np.where(np.isfinite(largest), largest, x.dtype.type(0))  # inf - inf would be NaN
@@ -130,19 +159,24 @@ def _logsumexp(x: Array, axis: Axis, keepdims: bool) -> Array:
     return y if keepdims else y.reshape(shape_left(x.shape, axis))
 
 
-def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     kept = shape_kept(x.shape, axis)
     return g.reshape(kept) * exp(x - clip(y, low=-LARGEST, high=None).reshape(kept))  # 0 where all are -infinity
 
 
 LARGEST = float(np.finfo(np.float32).max)
-logsumexp = Primitive("logsumexp", _logsumexp, _logsumexp_vjp)
+logsumexp = Primitive(
+    "logsumexp",
+    _logsumexp,
+    _logsumexp_vjp,
+    doc="log Σ exp(x) over all axes, or over these, without overflow (`torch.logsumexp`).",
+)
 
 
 # --- softmax: shifted by the largest element, so that nothing overflows; of no elements there is none
 
 
-def _softmax(x: Array, axis: int) -> Array:
+def _softmax(x: Array, *, axis: int) -> Array:
     x = floats(x)
     if not x.size:
         counted(axis, x.shape)
@@ -154,7 +188,7 @@ def _softmax(x: Array, axis: int) -> Array:
 SHORT = 32  # an axis up to this goes to the front: NumPy reduces many short rows one by one, a few long ones at once
 
 
-def _log_softmax(x: Array, axis: int) -> Array:
+def _log_softmax(x: Array, *, axis: int) -> Array:
     x = floats(x)
     if not x.size:
         counted(axis, x.shape)
@@ -170,5 +204,15 @@ def _log_softmax(x: Array, axis: int) -> Array:
     return y.swapaxes(axis, 0)
 
 
-softmax = Primitive("softmax", _softmax, lambda g, y, x, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))
-log_softmax = Primitive("log_softmax", _log_softmax, lambda g, y, x, axis: g - exp(y) * g.sum(axis=axis, keepdims=True))
+softmax = Primitive(
+    "softmax",
+    _softmax,
+    lambda g, y, x, axis=-1: y * (g - (g * y).sum(axis=axis, keepdims=True)),
+    doc="exp(x) / Σ exp(x) along an axis, the last by default, without overflow.",
+)
+log_softmax = Primitive(
+    "log_softmax",
+    _log_softmax,
+    lambda g, y, x, axis=-1: g - exp(y) * g.sum(axis=axis, keepdims=True),
+    doc="x - log Σ exp(x) along an axis, the last by default: the logarithm of softmax, exact where that is small.",
+)

@@ -15,8 +15,27 @@ from ..core.primitive import EachInput, Primitive
 from .axes import counted, either, several
 from .elementwise import astype
 
+__all__ = [
+    "broadcast_to",
+    "concatenate",
+    "flatten",
+    "getitem",
+    "one_hot",
+    "pad",
+    "permute",
+    "picked",
+    "reshape",
+    "scatter",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "transpose",
+    "unsqueeze",
+]
 
-def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
+
+def _broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     # The gradient of every full sum comes this way: a view, six times quicker than NumPy's own.
     if x.size == 1 and 0 < len(shape) >= x.ndim and builtins.min(shape) >= 0:
         view = np.ndarray(shape, x.dtype, np.ascontiguousarray(x), 0, (0,) * len(shape))
@@ -25,7 +44,7 @@ def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(x, shape)
 
 
-def _scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
+def _scatter(x: Array, *, index: Any, shape: tuple[int, ...]) -> Array:
     out = np.zeros(shape, x.dtype)
     parts = index if isinstance(index, tuple) else (index,)
     if any(np.ndim(i) and np.asarray(i).dtype.kind in "iu" for i in parts):
@@ -35,7 +54,7 @@ def _scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     return out
 
 
-def _getitem(x: Array, index: Any) -> Array:
+def _getitem(x: Array, *, index: Any) -> Array:
     y = x[index]
     if y.__class__ is not np.ndarray:  # a scalar, which NumPy copies: an array without axes looks into x, as others do
         y = x[(*index, ...) if isinstance(index, tuple) else (index, ...)]
@@ -65,17 +84,29 @@ def _add_at(out: Array, index: Any, x: Array) -> None:
         np.add.at(flat, (first[part] + columns).reshape(-1), x[part].reshape(-1))
 
 
-reshape = Primitive("reshape", lambda x, shape: x.reshape(shape), lambda g, y, x, shape: g.reshape(x.shape))
+reshape = Primitive(
+    "reshape",
+    lambda x, *, shape: x.reshape(shape),
+    lambda g, y, x, shape: g.reshape(x.shape),
+    doc="The elements in another shape; one length may be -1, which is what is left (`np.reshape`).",
+)
 transpose: Primitive = Primitive(
     "transpose",
-    lambda x, axes: x.transpose(axes),
+    lambda x, *, axes: x.transpose(axes),
     lambda g, y, x, axes: transpose(g, axes=tuple(int(i) for i in np.argsort([a % len(axes) for a in axes]))),
+    doc="All axes in another order (`np.transpose`).",
 )
-broadcast_to = Primitive("broadcast_to", _broadcast_to, lambda g, y, x, shape: g)
+broadcast_to = Primitive(
+    "broadcast_to",
+    _broadcast_to,
+    lambda g, y, x, shape: g,
+    doc="A view of this shape, in which what has length 1 is repeated (`np.broadcast_to`). It cannot be written.",
+)
 getitem = Primitive(
     "getitem",
     _getitem,
     lambda g, y, x, index: scatter(g, index=index, shape=x.shape),
+    doc="x[index], by slices, numbers, booleans or arrays of places, as in NumPy.",
 )
 
 
@@ -94,9 +125,14 @@ concat = Primitive(
     lambda *parts, axis: np.concatenate(parts, axis),
     EachInput(_concatenate_vjp),
     reads_values=False,
+    doc="Arrays or Tensors joined along an axis that they have: `concatenate` of their list.",
 )
 scatter: Primitive = Primitive(
-    "scatter", _scatter, lambda g, y, x, index, shape: getitem(g, index=index), reads_values=False
+    "scatter",
+    _scatter,
+    lambda g, y, x, index, shape: getitem(g, index=index),
+    reads_values=False,
+    doc="Zeros of this shape with x at `index`; what has the same place is added up. The opposite of `getitem`.",
 )
 
 

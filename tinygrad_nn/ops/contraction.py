@@ -13,6 +13,10 @@ from ..core.node import Array
 from ..core.primitive import EachInput, Primitive
 from .shape import getitem, transpose
 
+__all__ = [
+    "einsum",
+]
+
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -136,7 +140,9 @@ def _vjp(i: int, g: Any, y: Any, *operands: Any, subscripts: str) -> Any:
     return primitive(g, *(x for _, x in others), *ones, subscripts=",".join([output, *rest]) + "->" + terms[i])
 
 
-primitive: Primitive = Primitive("einsum", _einsum, EachInput(_vjp))
+primitive: Primitive = Primitive(
+    "einsum", _einsum, EachInput(_vjp), doc="A sum of products whose subscripts are written out in full: `einsum`."
+)
 
 
 def einsum(subscripts: str, *operands: Any) -> Any:

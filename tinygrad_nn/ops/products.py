@@ -12,7 +12,18 @@ from ..core.node import Array, Into, Value
 from ..core.primitive import Primitive, plain
 from .shape import reshape
 
-matmul2 = Primitive("matmul", np.matmul, lambda g, y, a, b: g @ b.mT, lambda g, y, a, b: a.mT @ g)
+__all__ = [
+    "linear",
+    "matmul",
+]
+
+matmul2 = Primitive(
+    "matmul",
+    np.matmul,
+    lambda g, y, a, b: g @ b.mT,
+    lambda g, y, a, b: a.mT @ g,
+    doc="The product of matrices, or of batches of them that broadcast. `matmul` takes vectors too.",
+)
 
 
 def matmul(a: Any, b: Any) -> Any:
@@ -50,6 +61,7 @@ affine = Primitive(
     lambda g, y, x, weight, bias=None: g.dot(weight),
     Into(lambda lent, g, y, x, weight, bias=None: g.T.dot(x) if lent is None else g.T.dot(x, lent)),
     Into(lambda lent, g, y, x, weight, bias: g if lent is None else summed(g, lent)),
+    doc="x @ weight.T + bias, of a batch of vectors. `linear` takes any number of axes.",
 )
 
 
