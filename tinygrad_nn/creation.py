@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .core.node import DEFAULT_DTYPE, Array, as_array, refuse_unfit
 from .generator import Rng, rng_or_default
+from .methods import varargs
 from .ops.axes import common_shape
-from .tensors import Tensor, check_device, varargs
+from .tensors import Tensor, check_device
 
 Length: TypeAlias = int | Sequence[int]  # of each axis, or of all
 

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from .. import ops
 from ..core.node import Array, refuse_unfit
 from ..creation import full
-from ..tensors import Operand, Tensor, changed, check_device, no_device, varargs
+from ..methods import changed, varargs
+from ..tensors import Operand, Tensor, check_device, no_device
 from . import CPU, pointwise
 from .selection import as_filling, masked_fill
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from .. import ops
 from ..core.node import as_array
+from ..methods import varargs
 from ..ops.axes import counted, several
-from ..tensors import Tensor, varargs
+from ..tensors import Tensor
 
 Dims = int | Sequence[int]
 

@@ -12,7 +12,8 @@ from numpy.typing import DTypeLike
 from ... import ops
 from ...core.node import Node
 from ...core.observe import mode
-from ...tensors import Tensor, changed, refuse_shared
+from ...methods import changed, refuse_shared
+from ...tensors import Tensor
 
 
 def given(x: Tensor, function: Callable[[Any], Any], inplace: bool) -> Tensor:
