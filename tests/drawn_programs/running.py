@@ -265,7 +265,7 @@ WIDER = re.compile(
     r"source and destination dtypes match|does not support bool|Autograd not support|Expected more than 1 value|"
     r"all elements of input should be between|step must be nonzero|dim must be a 2-tuple|without narrowing|"
     r"`shifts` required|tensor does not have a device|unsigned type|does not have an identity|got None|"
-    r"is not differentiable with respect to argument|"
+    r"is not differentiable with respect to argument|calling in-place forward function with a negative slope|"
     r"Found dtype|another view of its base has been|A view was created in no_grad mode|view size is not compatible"
 )
 
