@@ -161,7 +161,7 @@ def test_a_replacement_is_one_threads_and_one_tasks_own():
             return default_generator() is rng
 
     async def both() -> list[bool]:
-        return await asyncio.gather(task(own), task(np.random.default_rng(1)))
+        return list(await asyncio.gather(task(own), task(np.random.default_rng(1))))
 
     assert asyncio.run(both()) == [True, True]
 

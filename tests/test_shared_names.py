@@ -370,7 +370,7 @@ class World:
         parts = [t for t in self.tensors(result) if t.requires_grad]
         if not parts or not self.leaves:
             return {}
-        total = None
+        total: Any = None
         for i, part in enumerate(parts):
             weights = np.cos(np.arange(part.numel()) + i).reshape(tuple(part.shape))
             term = (part * self.library.tensor(weights)).sum()

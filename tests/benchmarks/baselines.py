@@ -170,7 +170,7 @@ def plain(name: str) -> Callable[[], None]:
     state = [[np.zeros_like(p) for p in layer] for layer in params]
     second = [[np.zeros_like(p) for p in layer] for layer in params]
     kind, optimizer, steps = ACTIVATION[name], OPTIMIZER[name], 0
-    act = {
+    act: Any = {
         "relu": (lambda z: np.maximum(z, 0), lambda h: h > 0),
         "tanh": (np.tanh, lambda h: 1 - h * h),
         "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda h: h * (1 - h)),

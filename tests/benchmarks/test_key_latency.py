@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 from textual import events
@@ -21,7 +22,7 @@ def test_key_latency(benchmark):
         worker = Inferior(Start(Source(data="digits", settings=("epochs=1000000",)), None, True))
         worker.start()
         worker.ready()
-        app = NNDebugApp(worker)
+        app: Any = NNDebugApp(worker)
         answered: list[float] = []
         app.action_toggle_log = lambda: answered.append(time.perf_counter())
         delays = []

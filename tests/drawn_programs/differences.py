@@ -91,7 +91,7 @@ def booleans_of_bytes(run: Run, line: Line, message: str) -> Any:
 
 @meant("bytes are compared with a number that they cannot hold as it is; PyTorch wraps it")
 def bytes_beside_negative_numbers(run: Run, line: Line, message: str) -> Any:
-    compared = re.search(r"[<>=]=? -\d|-\d+ [<>=]", line.here)
+    compared: Any = re.search(r"[<>=]=? -\d|-\d+ [<>=]", line.here)
     compared = compared or (line.name in ("eq", "ne", "lt", "le", "gt", "ge") and re.search(r"[(=] ?-\d", line.here))
     bounded = line.name.startswith(("clamp", "clip")) and re.search(r"-\d", line.here)
     return (compared or bounded) and any(t.dtype == torch.uint8 for t in tensors(run))
@@ -170,7 +170,7 @@ def changed_by_itself(run: Run, line: Line, message: str) -> Any:
     change = re.search(r"(v\d+) \S+= (v\d+)", line.here)
     if not line.writes or change is None:
         return False
-    a, b = run.theirs.get(change[1]), run.theirs.get(change[2])
+    a, b = run.theirs[change[1]], run.theirs.get(change[2])
     return isinstance(b, torch.Tensor) and a is not b and np.shares_memory(a.detach().numpy(), b.detach().numpy())
 
 

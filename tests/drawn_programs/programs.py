@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from tests.drawn_programs.differences import excuse
-from tests.drawn_programs.face import Drawing, drawing, public
+from tests.drawn_programs.face import drawing, public
+from tests.drawn_programs.functions import Drawing
 from tests.drawn_programs.lines import GENERAL
 from tests.drawn_programs.networks import training
 from tests.drawn_programs.running import Excused, Fault, Line, RefusedHere, Run, shrunk, source

@@ -45,14 +45,14 @@ def read(svg: bytes) -> dict[str, dict[str, dict[str, object]]]:
     """What an SVG of Graphviz's shows, by class and title: lines of text, tooltip and link."""
     found: dict[str, dict[str, dict[str, object]]] = {"node": {}, "edge": {}, "cluster": {}, "graph": {}}
     for part in ElementTree.fromstring(svg.decode()).iter(f"{NAME}g"):
-        kind = part.get("class")
+        kind = part.get("class", "")
         if kind not in found:
             continue
         own = [e for e in part if e.get("class") is None] if kind == "graph" else [part]
         texts = ["".join(t.itertext()) for top in own for t in top.iter(f"{NAME}text")]
         links = [a for top in own for a in top.iter(f"{NAME}a")]
-        title = part.findtext(f"{NAME}title")
-        said = {
+        title = part.findtext(f"{NAME}title", "")
+        said: dict[str, object] = {
             "text": [spaced(t) for t in texts if spaced(t)],
             "tooltip": next((a.get(f"{LINK}title") for a in links), None),
             "link": next((a.get(f"{LINK}href") for a in links), None),

@@ -102,8 +102,7 @@ def test_a_layer_hands_its_options_to_the_operation() -> None:
     assert np.abs(sequence.weight.data).max() <= 1 / np.sqrt(2 * 3)
     wanted = ops.conv1d(x[:, :, 0], sequence.weight, sequence.bias, 2, 1, 1, 2)
     assert np.array_equal(sequence(x[:, :, 0]).data, wanted.data)
-    options = (3, 2, 1, 1, False, True)
-    assert np.array_equal(nn.MaxPool2d(*options)(x).data, ops.max_pool2d(x, 3, 2, 1, 1, True).data)
+    assert np.array_equal(nn.MaxPool2d(3, 2, 1, 1, False, True)(x).data, ops.max_pool2d(x, 3, 2, 1, 1, True).data)
     for means in ((3, 2, 1), (3, 2, 1, True, False), (2, None, 0, True, True, 3)):
         assert np.array_equal(nn.AvgPool2d(*means)(x).data, ops.avg_pool2d(x, *means).data)
 

@@ -77,7 +77,12 @@ def test_sums_of_products_reach_blas(
     wanted = np.einsum(subscripts, *(a.astype("f8") for a in arrays))
     given_to: list[Array] = []
     matmul = np.matmul
-    monkeypatch.setattr(np, "matmul", lambda a, b, out: (given_to.extend([a, b]), matmul(a, b, out=out))[1])
+
+    def noted(a: Array, b: Array, out: Array) -> Array:
+        given_to.extend([a, b])
+        return matmul(a, b, out=out)
+
+    monkeypatch.setattr(np, "matmul", noted)
     inputs = [Tensor(a, requires_grad=True) for a in arrays]
     y = ops.einsum(subscripts, *inputs)
     assert y.dtype == dtype

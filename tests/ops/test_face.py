@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_attributes_have_one_way_to_come(name: str) -> None:
             assert parameters[attribute].default is default or parameters[attribute].default == default
 
 
-WAYS = {
+WAYS: dict[str, tuple[Any, ...]] = {
     "sum": (((), {}), ((None, False), {}), ((None,), {}), ((), {"axis": None, "keepdims": False})),
     "max": (((0,), {}), ((), {"axis": 0}), ((0, False), {}), ((0,), {"keepdims": False})),
     "min": (((1, True), {}), ((1,), {"keepdims": True}), ((), {"axis": 1, "keepdims": True})),

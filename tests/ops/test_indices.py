@@ -133,18 +133,17 @@ def test_all_forms_of_an_index_as_in_pytorch() -> None:
             if kind == "dots" and any(p is ... for p in parts):
                 continue
             axis += 0 if kind == "none" else r.randint(0, 4 - axis) if kind == "dots" else 1
-            parts.append(
-                {
-                    "place": lambda n=n: r.randrange(-n, n),
-                    "slice": lambda: slice(r.choice([None, 0, 1]), r.choice([None, 2]), r.choice([None, 2])),
-                    "all": lambda: slice(None),
-                    "list": lambda n=n: [r.randrange(n) for _ in range(2)],
-                    "mask": lambda n=n: np.arange(n) % max(n - 2, 1) == 0,
-                    "single": lambda n=n: np.asarray(r.randrange(n)),
-                    "none": lambda: None,
-                    "dots": lambda: ...,
-                }[kind]()
-            )
+            draw: dict[str, Any] = {
+                "place": lambda n=n: r.randrange(-n, n),
+                "slice": lambda: slice(r.choice([None, 0, 1]), r.choice([None, 2]), r.choice([None, 2])),
+                "all": lambda: slice(None),
+                "list": lambda n=n: [r.randrange(n) for _ in range(2)],
+                "mask": lambda n=n: np.arange(n) % max(n - 2, 1) == 0,
+                "single": lambda n=n: np.asarray(r.randrange(n)),
+                "none": lambda: None,
+                "dots": lambda: ...,
+            }
+            parts.append(draw[kind]())
         theirs = torch.tensor(values)
         try:
             wanted = theirs[tuple(torch.tensor(p) if isinstance(p, np.ndarray) else p for p in parts)]

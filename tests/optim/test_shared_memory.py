@@ -37,7 +37,8 @@ HELD: dict[str, tuple[Callable[[Tensor], Any], Callable[[Any], Array]]] = {
 
 def step(optimizer: optim.Optimizer, params: list[Tensor]) -> None:
     optimizer.zero_grad()
-    sum(((p - 1) ** 2).sum() for p in params).backward()
+    total: Any = sum(((p - 1) ** 2).sum() for p in params)
+    total.backward()
     optimizer.step()
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from tinygrad_nn.training.runlog import HISTOGRAMS, MIGRATIONS, RunFileError, Ru
 INFO = RunInfo("a run", {"data": "xor"}, "accuracy", "xor: 4 examples", 1.5e9)
 
 
-def same(a: object, b: object) -> bool:
+def same(a: Any, b: Any) -> bool:
     """The same bits: NaN is NaN, and 1 is not 1.0."""
     if isinstance(a, Histogram | LayerRecord | EpochRecord):
         return type(a) is type(b) and all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
