@@ -1,4 +1,4 @@
-"""What is changed in place after it was saved for a gradient is found; what is changed elsewhere is no matter."""
+"""What is changed in place after it was saved for a gradient is found; what is changed elsewhere does not matter."""
 
 from __future__ import annotations
 

@@ -250,7 +250,7 @@ def test_the_step_and_the_tolerances_are_those_asked_for() -> None:
         (square, Tensor(np.ones(2)), ValueError, "no input requires gradients"),
         (square, (), ValueError, "no input requires gradients"),
         (lambda x: x.astype(np.float32), draw(2), TypeError, "output 0 of the function is float32"),
-        (lambda x: x.data, draw(2), TypeError, "is no Tensor but"),
+        (lambda x: x.data, draw(2), TypeError, "is not a Tensor but"),
         (lambda x: x.argmax(), draw(2), ValueError, "no floating-point output"),
         (lambda x: (), draw(2), ValueError, "no floating-point output"),
     ],

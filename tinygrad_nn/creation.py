@@ -316,7 +316,7 @@ def randperm(
 def bernoulli(input: Tensor | Array, p: float | None = None, *, rng: Rng = None) -> Tensor:
     """1 with the probabilities of `input` (or with `p` everywhere), else 0, in the shape and dtype of `input`.
 
-    ValueError: a probability that is not in [0, 1]. TypeError: `input` holds integers, which are no probabilities.
+    ValueError: a probability that is not in [0, 1]. TypeError: `input` holds integers, which are not probabilities.
     """
     x = as_array(input)
     if p is None and x.dtype.kind != "f":

@@ -138,7 +138,7 @@ def _outputs(fn: Function, arguments: Sequence[Any]) -> list[Tensor]:
         outputs = _sequence(fn(*arguments))
     for i, y in enumerate(outputs):
         if not isinstance(y, Tensor):
-            raise TypeError(f"output {i} of the function is no Tensor but {type(y).__name__}")
+            raise TypeError(f"output {i} of the function is not a Tensor but {type(y).__name__}")
         if y.dtype.kind == "f" and y.dtype != np.float64:
             raise TypeError(f"output {i} of the function is {y.dtype}: finite differences need float64")
     outputs = [y for y in outputs if y.dtype.kind == "f"]

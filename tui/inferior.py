@@ -352,7 +352,7 @@ def _end() -> NoReturn:
 def _last_resort() -> None:
     """What ends this group, some time after the screen has gone, should it still be there then.
 
-    That is no task for Python: a loop in C keeps all of its threads from running. Nor for a child of this process,
+    That is not a task for Python: a loop in C keeps all of its threads from running. Nor for a child of this process,
     for which the user's code may wait; so the shell that starts it returns at once.
     """
     if not hasattr(os, "killpg") or os.getpgrp() != os.getpid():

@@ -46,7 +46,7 @@ def opened(path: Path, resume: bool) -> Trainee:
 
 
 class Replay:
-    """The run in a file, as a `Trainee`. `RunFileError` where it is no run.
+    """The run in a file, as a `Trainee`. `RunFileError` where it is not a run.
 
     While another process writes the file, its newest moment is shown as it comes; to pause lets the view stand still,
     and to run follows again.

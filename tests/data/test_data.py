@@ -145,7 +145,7 @@ def test_generated_sets_repeat_with_the_generator_and_are_balanced(make):
     np.testing.assert_array_equal(a.x, b.x)
     noisy = make(noise=0.3, rng=rng(1))
     assert not np.array_equal(a.x, noisy.x) or not np.array_equal(a.y, noisy.y)
-    assert not np.array_equal(a.x, c.x) or make is make_spiral  # without noise a spiral is no matter of chance
+    assert not np.array_equal(a.x, c.x) or make is make_spiral  # without noise a spiral is not a matter of chance
     assert abs(a.y.mean() - 0.5) < 0.1
     assert make(n_samples=7, rng=rng()).n_samples == 7
     for wrong in ({"n_samples": 3}, {"noise": -0.1}):

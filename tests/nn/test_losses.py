@@ -112,7 +112,7 @@ def test_class_indices_must_be_indices_of_classes(loss: Any, reduction: Any) -> 
     with pytest.raises(ValueError, match=r"\(batch, classes, ...\) and target \(batch, ...\)"):
         criterion(scores[0], np.array([0, 1]))
     for wrong in (3, -1):
-        with pytest.raises(ValueError, match=f"target {wrong} is no class"):
+        with pytest.raises(ValueError, match=f"target {wrong} is not a class"):
             criterion(scores, np.array([0, wrong]))
     with pytest.raises(TypeError, match="class indices, integers"):
         criterion(scores, np.array([0.0, 1.0]))

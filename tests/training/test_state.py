@@ -46,7 +46,7 @@ def test_a_numpy_number_becomes_a_python_number():
 def test_other_bytes_are_refused_in_one_line(noise, cut):
     whole = pack({"weights": np.arange(12.0), "name": "x"})
     for wrong in (noise, whole[: cut % len(whole)], whole + b"x", whole[:20] + noise + whole[20 + len(noise) + 1 :]):
-        with pytest.raises(ValueError, match="are no state of a run") as caught:
+        with pytest.raises(ValueError, match="are not a state of a run") as caught:
             unpack(wrong)
         assert "\n" not in str(caught.value)
 

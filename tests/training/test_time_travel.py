@@ -394,7 +394,7 @@ def test_a_loss_that_is_nan_stops_before_the_step_and_names_the_operation():
     with np.errstate(all="ignore"):
         stop = s.run_until()
     assert stop.kind == "fault"
-    assert f"the loss of step {s.steps + 1} is no finite number" in stop.text
+    assert f"the loss of step {s.steps + 1} is not a finite number" in stop.text
     assert "log gave NaN from finite inputs" in stop.text
     assert "test_time_travel.py" in stop.text
     assert "(output + 3).log().sum()" in stop.text

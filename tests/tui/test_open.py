@@ -76,7 +76,7 @@ async def test_one_that_cannot_be_opened_leaves_what_is_there(home):
         notices = []
         d.app.notify = lambda text, **how: notices.append(text)
         await d.press("enter")
-        await d.until(lambda: any("is no recorded run" in text for text in notices))
+        await d.until(lambda: any("is not a recorded run" in text for text in notices))
         assert d.app.worker is before
 
 

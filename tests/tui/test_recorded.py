@@ -124,7 +124,7 @@ def test_a_file_that_is_no_run_is_one_clear_line(nn_debug, tmp_path):
     text.write_text("not a run")
     for command in (("replay", str(text)), ("resume", str(text)), ("export", str(text), "-o", "x.csv")):
         assert nn_debug(*command, code=2) in (
-            f"nn-debug: {text} is no recorded run\n",
+            f"nn-debug: {text} is not a recorded run\n",
             "nn-debug: this is not a terminal: use nn-debug run to train without the screen\n",
         )
     assert "no such file" in nn_debug("replay", "nothing.nndb", code=2)

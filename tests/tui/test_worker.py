@@ -145,7 +145,7 @@ def test_a_breakpoint_stops_the_run_and_says_why(worker):
     worker.send(Break(("step == 20",)))
     assert wait_for(worker, lambda s: s.breakpoints == ("step == 20",)).state == "paused"
     worker.send(Break(("step = 20",)))
-    assert "is no condition" in wait_for(worker, lambda s: s.refused).notice
+    assert "is not a condition" in wait_for(worker, lambda s: s.refused).notice
     worker.send(Run())
     stopped = wait_for(worker, lambda s: s.state == "paused" and s.steps)
     assert stopped.notice == "stopped: after step 20, step == 20: step is 20"
@@ -233,7 +233,9 @@ def test_a_loss_that_is_no_number_stops_the_run_there():
         worker.send(Run())
         stopped = wait_for(worker, lambda s: s.refused)
         assert stopped.state == "paused"
-        assert stopped.notice.startswith(f"stopped: the loss of step {stopped.steps + 1} is no finite number\nlog gave")
+        assert stopped.notice.startswith(
+            f"stopped: the loss of step {stopped.steps + 1} is not a finite number\nlog gave"
+        )
         assert "test_worker.py" in stopped.notice
         assert math.isnan(stopped.loss)
         assert [f.rule for f in stopped.findings] == ["not_finite"]

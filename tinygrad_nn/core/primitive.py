@@ -197,7 +197,7 @@ PLAIN = frozenset({np.ndarray, float, int, bool})
 
 
 def plain(x: Any, beside: Sequence[Any]) -> Array | float | int | bool:
-    """An operand that is no Tensor as an array or a Python number.
+    """An operand that is not a Tensor as an array or a Python number.
 
     Beside Tensors, NumPy's scalars become Python's and lists take the Tensors' dtype: neither changes a dtype. Among
     arrays, in a backward rule, a scalar is what NumPy has made of a 0-d array.

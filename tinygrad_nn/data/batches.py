@@ -25,7 +25,7 @@ class Batches:
     A debugger goes batch by batch: `start_epoch()`, then `next_batch()` until `done`. `batch_size` may be changed
     on the way; the examples not seen yet in this epoch stay the same.
 
-    ValueError: no examples, or not as many targets; a batch size that is no whole number of at least 1, or with
+    ValueError: no examples, or not as many targets; a batch size that is not a whole number of at least 1, or with
     `drop_last` more than there are examples.
     """
 
@@ -112,7 +112,7 @@ class Batches:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go to a place from `state_dict()`.
 
-        ValueError, and nothing is changed: a state of another number of examples, or one that is no place in
+        ValueError, and nothing is changed: a state of another number of examples, or one that is not a place in
         an epoch.
         """
         order, seen, position = np.array(state["order"], np.intp), int(state["seen"]), int(state["position"])
@@ -122,6 +122,6 @@ class Batches:
         if not np.array_equal(np.sort(order), np.arange(n)):
             raise ValueError(f"the state's order does not hold each of the {n} examples once")
         if not 0 <= position <= seen <= n:
-            raise ValueError(f"the state is no place in an epoch: {position} batches, {seen} of {n} examples seen")
+            raise ValueError(f"the state is not a place in an epoch: {position} batches, {seen} of {n} examples seen")
         self._batch_size = self._checked(state["batch_size"])
         self._order, self._seen, self.position = order, seen, position

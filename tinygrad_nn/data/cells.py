@@ -84,7 +84,7 @@ def numbers_or_texts(file: Path, column: Any, kind: str = "") -> Array:
     It is numbers if half or more of its cells are, or are with a unit or a decimal comma: then every cell must be one.
     `kind` says it instead, "text" or "number".
 
-    ValueError, with line and column: a cell that is no finite number among numbers, or one beyond float32.
+    ValueError, with line and column: a cell that is not a finite number among numbers, or one beyond float32.
     """
     import pandas
 
@@ -173,7 +173,7 @@ def _utf8(file: Path, encoding: str | None) -> Array:
             ) from None
         if b"\0" in chunk:
             line += chunk.count(b"\n", 0, chunk.index(b"\0"))
-            raise ValueError(f"{file.name}, line {line}: a zero byte, so it is no text in UTF-8")
+            raise ValueError(f"{file.name}, line {line}: a zero byte, so it is not text in UTF-8")
         line += chunk.count(b"\n")
     return data[3:] if start.startswith(codecs.BOM_UTF8) else data
 

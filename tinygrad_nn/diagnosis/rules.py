@@ -75,7 +75,7 @@ def not_finite(history: Sequence[EpochRecord], limits: Thresholds, facts: Facts)
                 | ({"penalty_step": step, "penalty_step_threshold": limits.penalty_step} if cause else {}),
                 explanation=f"In epoch {record.epoch} "
                 + (
-                    f"a gradient or a weight is no finite number any more (training loss {record.train_loss:.3g})"
+                    f"a gradient or a weight is not a finite number any more (training loss {record.train_loss:.3g})"
                     if math.isfinite(record.train_loss)
                     else f"the training loss is {record.train_loss:g}"
                 )

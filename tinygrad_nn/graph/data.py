@@ -146,7 +146,7 @@ class Graph:
                 tuple(Group(**group) for group in read["groups"]),
             )
         except (KeyError, TypeError) as error:
-            raise ValueError(f"this JSON is no graph: {error!r}") from None
+            raise ValueError(f"this JSON is not a graph: {error!r}") from None
 
     # --- as it is seen
 

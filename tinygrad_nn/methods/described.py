@@ -52,7 +52,7 @@ def in_floating_point(x: Any, dtype: DTypeLike | None) -> Any:
 
 
 class Described(Generic[R]):
-    """What a tensor is. `Value` is no base of it: `isinstance(x, Value)` looks through the bases, first ones first."""
+    """What a tensor is. `Value` is not a base of it: `isinstance(x, Value)` looks through the bases in their order."""
 
     __slots__ = ()
 

@@ -153,7 +153,7 @@ class Module:
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Make `tensor` the attribute `name`: state that is kept with the module but not learned.
 
-        A buffer that is not `persistent` is no part of the `state_dict`.
+        A buffer that is not `persistent` is not part of the `state_dict`.
         """
         if isinstance(tensor, Parameter) or not isinstance(tensor, Tensor | None):
             raise TypeError(f"buffer {name!r} must be a plain Tensor or None, not {type(tensor).__name__}")

@@ -242,7 +242,7 @@ clip = Primitive(
     "clip",
     _clip,
     lambda g, y, x, low=None, high=None: select(g, _inside(x, low, high)),
-    doc="x between the numbers `low` and `high`; None is no bound. On the bounds the gradient is 1.",
+    doc="x between the numbers `low` and `high`; None sets no bound. On the bounds the gradient is 1.",
 )
 astype = Primitive(
     "astype",

@@ -77,7 +77,7 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     """The mean of -log softmax(logits)[target] (`torch.nn.functional.cross_entropy`).
 
     logits (batch, classes), floating; target (batch,), class indices. `ValueError` for shapes that
-    do not fit or an index that is no class.
+    do not fit or an index that is not a class.
     """
     indices, shape = as_array(target), logits.shape
     if len(shape) != 2 or indices.shape != shape[:1]:
@@ -90,7 +90,7 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     # By the places of the extremes: argmin and argmax take a sixth of the time of min and max.
     if batch and not 0 <= indices.item(indices.argmin()) <= indices.item(indices.argmax()) < classes:
         wrong = next(int(i) for i in indices if not 0 <= i < classes)
-        raise ValueError(f"target {wrong} is no class: with {classes} logits, classes are 0 to {classes - 1}")
+        raise ValueError(f"target {wrong} is not a class: with {classes} logits, classes are 0 to {classes - 1}")
     log_p = log_softmax(logits, axis=1)
     return softmax_nll(logits, log_p, target=indices, scale=1 / batch if batch else math.nan)
 

@@ -33,7 +33,7 @@ class Snapshot:
 
     @classmethod
     def unpack(cls, packed: bytes) -> Snapshot:
-        """`ValueError` where the bytes are no snapshot."""
+        """`ValueError` where the bytes are not a snapshot."""
         return cls(**unpack(packed))
 
 

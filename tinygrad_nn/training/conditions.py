@@ -135,7 +135,9 @@ class Condition:
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             place = getattr(error, "offset", None)
             rest = f" at {self.text[place - 1 :][:20]!r}" if place and place <= len(self.text) else ""
-            raise ValueError(f"{self.text!r} is no condition{rest}: write one such as loss > 2 * best_loss") from None
+            raise ValueError(
+                f"{self.text!r} is not a condition{rest}: write one such as loss > 2 * best_loss"
+            ) from None
         kind, self._evaluate = self._translated(tree)
         if kind != "truth":
             raise ValueError(f"{self.text!r} is a {kind}, not a condition: compare it with something")

@@ -33,7 +33,7 @@ class ClassificationReport:
 
     `macro` are the means over the classes. `aic` and `bic` are of the training part: -2 ln L of its examples, L the
     probability that the model gives their classes, and the price of its parameters; NaN where the loss is no
-    cross-entropy, so that outputs are no log-odds.
+    cross-entropy, so that outputs are not log-odds.
     """
 
     classes: tuple[ClassScores, ...]

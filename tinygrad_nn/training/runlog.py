@@ -77,7 +77,7 @@ MIGRATIONS = (
 
 
 class RunFileError(Exception):
-    """A file that is no run, or cannot be used as one; the message is for the user as it stands."""
+    """A file that is not a run, or cannot be used as one; the message is for the user as it stands."""
 
 
 class RunExists(RunFileError):
@@ -145,7 +145,7 @@ class RunLog:
 
     @classmethod
     def open(cls, path: str | Path, read_only: bool = False) -> RunLog:
-        """A file that is there, to go on with it or to look at it. `RunFileError` where it is no run."""
+        """A file that is there, to go on with it or to look at it. `RunFileError` where it is not a run."""
         path = Path(path)
         if not path.is_file():
             raise RunFileError(f"{path}: no such file")
@@ -155,7 +155,7 @@ class RunLog:
             if not head:
                 raise RunFileError(f"{path} is empty: its run begins just now, or was cut off before it began")
             if head != b"SQLite format 3\0":
-                raise RunFileError(f"{path} is no recorded run")
+                raise RunFileError(f"{path} is not a recorded run")
             log = cls(path, _connected(path, read_only))
             application = log._db.execute("PRAGMA application_id").fetchone()[0]
             version = log._db.execute("PRAGMA user_version").fetchone()[0]

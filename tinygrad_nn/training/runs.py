@@ -59,7 +59,7 @@ class Summary:
 
 
 def summary(path: Path) -> Summary:
-    """What the file at `path` holds, without its layers and snapshots. `RunFileError` where it is no run."""
+    """What the file at `path` holds, without its layers and snapshots. `RunFileError` where it is not a run."""
     with closing(RunLog.open(path, read_only=True)) as log:
         try:
             return Summary(path, log.info(), **log.outcome())
@@ -68,7 +68,7 @@ def summary(path: Path) -> Summary:
 
 
 def summaries(folder: Path) -> Iterator[Summary | RunFileError]:
-    """Those of a folder, the newest first; an error in the place of a file that is no run, or damaged."""
+    """Those of a folder, the newest first; an error in the place of a file that is not a run, or damaged."""
     for path in sorted(folder.glob(f"*{SUFFIX}"), key=_written, reverse=True) if folder.is_dir() else []:
         try:
             yield summary(path)
@@ -86,7 +86,7 @@ def _written(path: Path) -> float:
 
 
 def remove(path: Path) -> None:
-    """Delete a run's file, with what SQLite keeps beside it. `RunFileError` where it is no run, or still written."""
+    """Delete a run's file, with what SQLite keeps beside it. `RunFileError` where it is not a run, or still written."""
     if summary(path).info.state == "running":
         raise RunFileError(f"{path} is being recorded: end that run first")
     for part in ("", "-wal", "-shm"):

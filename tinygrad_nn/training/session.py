@@ -159,7 +159,7 @@ class Session(Trainer):
     def break_at(self, *conditions: str) -> None:
         """Stop after a step where one of these comes to hold (see `Condition`); none takes all breakpoints off.
 
-        `ValueError` for a text that is no condition; the breakpoints are as before then.
+        `ValueError` for a text that is not a condition; the breakpoints are as before then.
         """
         kept = {b.text: b for b in self.breakpoints}
         found = [Condition(text, self.layers) for text in conditions]
@@ -377,7 +377,7 @@ class Session(Trainer):
         return hp
 
     def _investigate(self) -> None:
-        """The loss is no finite number: find out which operation made it so, and stop before that step."""
+        """The loss is not a finite number: find out which operation made it so, and stop before that step."""
         bad = self.steps
         finding = next((f for f in diagnose(self.history, facts=self.facts) if f.rule == "not_finite"), None)
         error = self._anomaly(bad)
@@ -393,7 +393,7 @@ class Session(Trainer):
             if bad == 1:  # no step has been made that a learning rate had a part in
                 remedies = tuple(r for r in remedies if "lr" not in r.changes)
             self.fault = replace(finding, explanation=f"{finding.explanation}\n{text}", remedies=remedies)
-        self.stop = Stop("fault", f"the loss of step {bad} is no finite number\n{text}")
+        self.stop = Stop("fault", f"the loss of step {bad} is not a finite number\n{text}")
 
     def _anomaly(self, bad: int) -> AnomalyError | None:
         """What `detect_anomaly` says of the step that went bad, or of the one before, which may have caused it."""

@@ -34,7 +34,7 @@ def unpack(packed: bytes) -> Any:
         if len(rest):
             raise ValueError(f"{len(rest)} bytes are left over")
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"these {len(packed)} bytes are no state of a run: {error}") from None
+        raise ValueError(f"these {len(packed)} bytes are not a state of a run: {error}") from None
     return state
 
 

@@ -141,7 +141,7 @@ class Pair:
             return a
         n, m = self.one.batch, self.two.batch
         if n == m or a % n or a // n * m != b:
-            raise Unfit(f"the number {a} was {b} with other inputs, and is no multiple of the batch size")
+            raise Unfit(f"the number {a} was {b} with other inputs, and is not a multiple of the batch size")
         return Batch(a // n)
 
     def shape(self, a: Sequence[int], b: Sequence[int]) -> list[Dimension]:

@@ -223,7 +223,7 @@ def _nll(
             kept = rows != ignore_index
             wrong = rows[kept & ((rows < 0) | (rows >= classes))]
             if wrong.size:
-                raise ValueError(f"target {wrong[0]} is no class: with {classes} scores, classes start at 0")
+                raise ValueError(f"target {wrong[0]} is not a class: with {classes} scores, classes start at 0")
             rows = np.where(kept, rows, 0)
     if log_p.ndim != 2:  # the classes go last, all else to rows
         order = (*(i for i in range(log_p.ndim) if i != axis), axis)
