@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from tinygrad_nn.diagnosis import diagnose
-from tinygrad_nn.records import EpochRecord, Facts, Finding
+from tinygrad_nn.records import NOTHING_KNOWN, EpochRecord, Facts, Finding
 from tinygrad_nn.training import KNOBS, Hyperparameters
 
 from .protocol import BranchInfo, Snapshot
@@ -51,7 +51,7 @@ def at(snapshot: Snapshot, epoch: int | None) -> Snapshot:
         hyperparameters=settings,
         history=history,
         layers=record.layers,
-        findings=found(history, settings, snapshot.heard),
+        findings=found(history, settings, snapshot.facts),
         notice="",
         refused=False,
         error="",
@@ -59,7 +59,7 @@ def at(snapshot: Snapshot, epoch: int | None) -> Snapshot:
 
 
 def found(
-    history: Sequence[EpochRecord], settings: Hyperparameters, heard: frozenset[str] | None = None
+    history: Sequence[EpochRecord], settings: Hyperparameters, facts: Facts = NOTHING_KNOWN
 ) -> tuple[Finding, ...]:
     """What the rules say of a history under these settings, kept by its newest record, which is of no other history."""
     if not history:
@@ -68,7 +68,7 @@ def found(
     if key not in _diagnoses:
         while len(_diagnoses) >= KEPT:
             del _diagnoses[next(iter(_diagnoses))]
-        _diagnoses[key] = diagnose(history, facts=Facts(vars(settings), heard))
+        _diagnoses[key] = diagnose(history, facts=replace(facts, settings=vars(settings)))
     return _diagnoses[key]
 
 
@@ -161,7 +161,7 @@ def marks(snapshot: Snapshot) -> list[Mark]:
     """What there is to see along the current branch, the whole of it."""
     furthest = snapshot.findings
     if len(snapshot.history) != len(snapshot.known):
-        furthest = found(snapshot.known, snapshot.hyperparameters, snapshot.heard)
+        furthest = found(snapshot.known, snapshot.hyperparameters, snapshot.facts)
     seen = [Mark(change.epoch, "change") for change in snapshot.changes]
     seen += [Mark(epoch, "stop") for epoch in snapshot.stops]
     for finding in furthest:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 from tinygrad_nn.graph import Graph
-from tinygrad_nn.records import Change, EpochRecord, Finding, LayerRecord
+from tinygrad_nn.records import NOTHING_KNOWN, Change, EpochRecord, Facts, Finding, LayerRecord
 from tinygrad_nn.training import Hyperparameters
 
 PACES = (1, 2, 5, 10, 20, 50, None)  # epochs a second, for eyes to follow; None is as fast as it goes
@@ -167,7 +167,7 @@ class Snapshot:
     stops: tuple[float, ...] = ()  # where breakpoints have stopped the branch, in epochs
     layers: tuple[LayerRecord, ...] = ()  # the newest close look
     findings: tuple[Finding, ...] = ()
-    heard: frozenset[str] | None = None  # the hyperparameters that do something in this experiment, if that is known
+    facts: Facts = NOTHING_KNOWN  # what rules may know besides the records, without the settings
     changes: tuple[Change, ...] = ()
     notice: str = ""
     refused: bool = False

@@ -330,7 +330,7 @@ class _Loop:
             branches=tuple(self.branches.values()),
             layers=session.layers,
             findings=self.findings,
-            heard=session.facts.heard,
+            facts=replace(session.facts, settings={}),
             changes=tuple(session.branch.changes),
             graph=self.graph,
             breakpoints=tuple(b.text for b in session.breakpoints),

@@ -41,11 +41,13 @@ class Facts:
     """What is known of a run besides its records.
 
     `settings` are its hyperparameters by name; `heard` are those that do something in it, None where that is not
-    known: an experiment with a model of its own may not read `activation`.
+    known: an experiment with a model of its own may not read `activation`. `constant_loss` is the training loss of the
+    best guess that is the same for every example, None where that is not known.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     heard: frozenset[str] | None = None
+    constant_loss: float | None = None
 
     def offered(self, remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
         """Those that would change something, with what they would change; what is not heard is left to a person."""
@@ -59,3 +61,6 @@ class Facts:
             # Of two that come to the same, the later one says no more than it does.
             kept[tuple(sorted(changes.items(), key=str)) or remedy.text] = replace(remedy, changes=changes)
         return tuple(kept.values())
+
+
+NOTHING_KNOWN = Facts()

@@ -27,6 +27,7 @@ from ..generator import using
 from ..nn.penalties import l1_penalty, l2_penalty, soft_threshold_, weights
 from ..records import EpochRecord, Facts, LayerRecord, StepRecord
 from ..tensors import Tensor
+from .baseline import constant_loss
 from .border import Border
 from .experiment import Experiment
 from .hyperparameters import KNOBS, Hyperparameters, named
@@ -112,6 +113,7 @@ class Trainer:
             if isinstance(module, nn.Dropout):
                 module.rng = self.streams.dropout
         self.loss = self.border.loss(hp, self.train)
+        self.constant_loss = constant_loss(self.loss, self.train)
         self.parameters = list(self.model.parameters())
         self._weights = weights(self.model)  # what penalties are about
         self._set_optimizer(hp)
@@ -164,7 +166,7 @@ class Trainer:
     @property
     def facts(self) -> Facts:
         """What rules may know of the run besides its records."""
-        return Facts(vars(self.hyperparameters), frozenset(self.border.reads | HEARD))
+        return Facts(vars(self.hyperparameters), frozenset(self.border.reads | HEARD), self.constant_loss)
 
     @drawing
     def sample_loss(self) -> Tensor:
