@@ -126,6 +126,20 @@ def negative_places(run: Run, line: Line, message: str) -> Any:
     return line.name == "take_along_dim" and "index -" in message
 
 
+@meant("of no elements PyTorch's matmul compares no dtypes")
+def matmul_of_nothing(run: Run, line: Line, message: str) -> Any:
+    return line.name in ("matmul", "@", "bmm", "mm", "dot") and re.search(r" is float\d+, not u?int", message)
+
+
+@meant("float16 has three digits: what is computed in it, or for it, differs in the fourth")
+def digits_of_half(run: Run, line: Line, message: str) -> Any:
+    found = re.search(r"is np.float\d+\((.*?)\).* not np.float\d+\((.*?)\)", message)
+    if found is None or not any(t.dtype == torch.float16 for t in tensors(run)):
+        return False
+    a, b = map(float, found.groups())
+    return abs(a - b) <= 5e-3 * max(abs(a), abs(b))
+
+
 @meant("what lies next to what in memory is NumPy's choice")
 def layout(run: Run, line: Line, message: str) -> Any:
     return line.name == "is_contiguous"
@@ -212,6 +226,17 @@ def composed_at_infinity(run: Run, line: Line, message: str) -> Any:
     functions = {"tan", "sinh", "cosh", "silu", "gelu", "logaddexp"}
     losses = {"smooth_l1_loss", "huber_loss", "binary_cross_entropy", "kl_div"}
     return line.walks and not_finite(run) and uses(run, functions | losses) and re.search(r"nan|inf", message)
+
+
+@meant("PyTorch cannot go back through clamp where a bound that makes the result larger needs no gradient itself")
+def clamp_made_larger(run: Run, line: Line, message: str) -> Any:
+    clamped = uses(run, {"clamp", "clip", "clamp_min", "clamp_max"})
+    return line.walks and clamped and "doesn't match the broadcast shape" in message
+
+
+@meant("where a deviation is 0 so is its gradient, and the gradient of that: its docstring")
+def deviation_of_nothing(run: Run, line: Line, message: str) -> Any:
+    return line.walks and uses(run, {"std"}) and "(0.0)" in message and "(nan)" in message
 
 
 @meant("what addmm leaves out by beta=0 or alpha=0 has a gradient of 0, whatever comes; PyTorch multiplies by 0")

@@ -173,3 +173,22 @@ def test_sums_of_small_whole_numbers_are_int64(dtype: str) -> None:
 def test_numbers_that_small_integers_cannot_hold_are_refused_in_words() -> None:
     with pytest.raises(OverflowError, match=r"sub of \(2,\) and -2: Python integer -2 out of bounds for uint8"):
         Tensor(np.array([1, 2], np.uint8)) - (-2)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int32", "uint32", "uint64", "bool"])
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "pow", "maximum", "minimum", "logaddexp"])
+def test_a_gradient_beside_whole_numbers_is_that_beside_the_same_in_floating_point(name: str, dtype: str) -> None:
+    """Small ones wrap where a rule takes one from another: also in the gradient of the gradient."""
+    whole = np.array([0, 1, 1, 0] if dtype == "bool" else [0, 1, 2, 3]).astype(dtype)
+    found = []
+    for other in (whole, whole.astype(np.float64)):
+        for sides in (1, -1):
+            x = Tensor(np.array([-1.25, 0.5, 1.5, 2.5]), requires_grad=True)
+            with np.errstate(all="ignore"):
+                y = getattr(ops, name)(*(x, Tensor(other))[::sides])
+                (first,) = grad((y * y).sum(), [x], create_graph=True)
+                (second,) = grad((first * first).sum(), [x], allow_unused=True)
+            found.append((y.data, first.data, second.data))
+    for a, b in zip(found[:2], found[2:], strict=True):
+        for ours, wanted in zip(a, b, strict=True):
+            np.testing.assert_allclose(ours, wanted, rtol=1e-12)

@@ -68,6 +68,8 @@ def _power(a: Any, b: Any) -> Any:
 def _power_base_vjp(g: Any, y: Any, a: Any, b: Any) -> Any:
     if b.__class__ is int or b.__class__ is float:
         return g * (b * a ** (b - 1)) if b else select(g, False)
+    if b.dtype.kind != "f":
+        b = b.astype(y.dtype)  # bytes would wrap below 0
     # Where the exponent is 0 so is the gradient, whatever base and g are: 1 stands for a base of 0 or NaN.
     a = select(a, (a == a) | (b != 0))
     return select(g, (b != 0) | (g - g == 0)) * (b * (a + ((a == 0) & (b == 0))) ** (b - 1))
