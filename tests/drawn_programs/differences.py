@@ -234,6 +234,13 @@ def clamp_made_larger(run: Run, line: Line, message: str) -> Any:
     return line.walks and clamped and "doesn't match the broadcast shape" in message
 
 
+@meant("a power of 0 whose gradient is 0 by convention has 0 for the gradient of that; PyTorch's is NaN")
+def powers_of_nothing(run: Run, line: Line, message: str) -> Any:
+    powers = uses(run, {"pow"}) or any(x.name == "**" or " ** " in x.here or "**=" in x.here for x in run.lines)
+    again = any("create_graph" in earlier.here for earlier in run.lines)
+    return line.walks and again and powers and "(0.0)" in message and "(nan)" in message
+
+
 @meant("where a deviation is 0 so is its gradient, and the gradient of that: its docstring")
 def deviation_of_nothing(run: Run, line: Line, message: str) -> Any:
     return line.walks and uses(run, {"std"}) and "(0.0)" in message and "(nan)" in message
