@@ -167,11 +167,15 @@ class Replay:
     def _said(self, snapshot: Snapshot, words: str) -> Snapshot:
         return replace(snapshot, notice=words, refused=False, noticed=time.time())
 
+    def _facts(self) -> Facts:
+        """What the file knows of the run besides its records."""
+        return Facts(constant_loss=self._info.constant_loss)
+
     def _diagnosed(self, branch: int, history: tuple[Any, ...], hp: Hyperparameters) -> tuple[Finding, ...]:
         """The findings; while the run grows not anew for each epoch, since the rules look at all of them."""
         epochs, found = self._found.get(branch, (-1, ()))
         if self._state() != "running" or not epochs <= len(history) < 1.02 * epochs:
-            found = diagnose(history, facts=Facts(vars(hp)))
+            found = diagnose(history, facts=replace(self._facts(), settings=vars(hp)))
             self._found[branch] = len(history), found
         return found
 
@@ -208,6 +212,7 @@ class Replay:
             branches=tuple(described(b) for b in self._branches),
             layers=last.layers,
             findings=self._diagnosed(number, history, hp),
+            facts=self._facts(),
             changes=tuple(branch.changes),
             notice=notice,
             noticed=time.time() if notice else 0.0,

@@ -223,14 +223,17 @@ def test_what_grew_is_what_would_be_read_at_once(tmp_path):
     recorder.close()
 
 
-def test_a_file_of_the_version_before_is_read_and_gone_on_with(tmp_path, monkeypatch):
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_file_of_a_version_before_is_read_and_gone_on_with(version, tmp_path):
     path = tmp_path / "a.nndb"
     recorded(path, 2)
+    since = ("writer_began", "constant_loss")[version - 1 :]  # what later versions have added
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("ALTER TABLE run DROP COLUMN writer_began")
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
+        for column in since:
+            connection.execute(f"ALTER TABLE run DROP COLUMN {column}")
+        connection.execute(f"PRAGMA user_version = {version}")
         connection.execute("UPDATE run SET ended = NULL")
-    assert summary(path).info == RunInfo(**{**asdict(summary(path).info), "writer_began": None})
+    assert summary(path).info == RunInfo(**{**asdict(summary(path).info), **dict.fromkeys(since)})
     assert summary(path).info.state == "running"  # its process, this one, is there
     replay = Replay(path)
     assert replay.snapshot.epoch == 2
@@ -271,3 +274,22 @@ def test_the_screen_follows_a_run_and_the_list_says_how_it_is(tmp_path, monkeypa
 def listed() -> str:
     done = subprocess.run([*COMMAND, "runs"], capture_output=True, text=True, env=environment(), check=True)
     return done.stdout
+
+
+def test_a_replay_says_of_a_run_what_was_said_while_it_trained(tmp_path):
+    """Whether it learns is measured by a constant guess there, too."""
+    source = Source(
+        data="circle", settings=("activation=sigmoid", "hidden=6,6,6,6,6,6,6,6,6", "epochs=20", "init=auto")
+    )
+    recorder = Recorder(str(tmp_path / "deep.nndb"), asdict(source))
+    session = Session(*source.load(), listeners=[recorder])
+    session.run_until()
+    recorder.close()
+    said = [finding.rule for finding in session.findings()]
+    assert said == ["vanishing_gradient"]
+    replay = Replay(tmp_path / "deep.nndb")
+    try:
+        assert [finding.rule for finding in replay.snapshot.findings] == said
+        assert replay.snapshot.facts.constant_loss == session.constant_loss
+    finally:
+        replay.close()

@@ -47,7 +47,10 @@ class Recorder:
     def branched(self, session: Session, branch: Branch) -> None:
         if self._log is None and not self.error:
             data = f"{session.train.name}: {session.train.n_samples} + {session.validation.n_samples} examples"
-            info = RunInfo(session.experiment.name, self._source, session.metric_name, data, time.time())
+            info = RunInfo(
+                *(session.experiment.name, self._source, session.metric_name, data, time.time()),
+                constant_loss=session.constant_loss,
+            )
             try:
                 self._log = runs.create(info) if self.path is None else RunLog.create(self.path, info)
                 self.path = self._log.path

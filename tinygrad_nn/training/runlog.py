@@ -73,6 +73,7 @@ MIGRATIONS = (
     );
     """,
     "ALTER TABLE run ADD COLUMN writer_began TEXT;",
+    "ALTER TABLE run ADD COLUMN constant_loss REAL;",
 )
 
 
@@ -96,6 +97,7 @@ class RunInfo:
     ended: float | None = None  # None: still going, or cut off
     writer: int | None = None  # the process that writes or wrote it
     writer_began: str | None = None  # when that process began, which tells it from a later one of the same number
+    constant_loss: float | None = None  # of the best guess that is the same for every example, if it is known
 
     def __post_init__(self) -> None:
         for name in ("name", "metric", "data"):  # a file's name may hold what SQLite cannot
@@ -187,8 +189,12 @@ class RunLog:
             self._migrate(0)
             with self._db:
                 self._db.execute(
-                    "INSERT INTO run (id, name, source, metric, data, started) VALUES (1, ?, ?, ?, ?, ?)",
-                    (info.name, json.dumps(dict(info.source)), info.metric, info.data, info.started),
+                    "INSERT INTO run (id, name, source, metric, data, started, constant_loss) "
+                    "VALUES (1, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(info.name, json.dumps(dict(info.source)), info.metric, info.data, info.started),
+                        info.constant_loss,
+                    ),
                 )
                 self._write_writer()
             _write_ahead(self._db)
