@@ -32,6 +32,7 @@ class Thresholds:
     diverged: float = 3.0  # training loss against the first
     lost: float = 0.3  # of the first training loss, given up again after it had been gained
     small_update: float = 3e-4  # |Δw| / |w| of a step, in every layer
+    usual_update: float = 1e-3
     full_rate: float = 0.3  # of the learning rate that is set: below, a schedule has made the steps short
     dropout: float = 0.8
     shrunk: float = 0.4  # a layer's weights against their start, in norm
@@ -217,9 +218,8 @@ def no_gradient(history: Sequence[EpochRecord], limits: Thresholds, facts: Facts
         "loss does not depend on the weights. A softmax over a single output is always 1, a ReLU at the end may be 0 "
         "for every example, and what goes through .data or NumPy leaves the graph.",
         remedies=(
-            Remedy(
-                "lower the learning rate tenfold: a long step may have switched every unit off", _slower(history, facts)
-            ),
+            Remedy("the initialiser that fits the activation", {"init": "auto"}),
+            Remedy("lower the learning rate tenfold: a long step can switch units off", _slower(history, facts)),
             Remedy("leaky ReLU, which is never switched off", {"activation": "leaky_relu"}),
             Remedy("no softmax over one output: a sigmoid, or logits with BCE"),
         ),
@@ -274,7 +274,7 @@ def learning_rate_low(history: Sequence[EpochRecord], limits: Thresholds, facts:
     """No layer moves by more than a trifle, and the run does not learn."""
     first, best = history[0].train_loss, min(r.train_loss for r in history)
     poor = facts.constant_loss is None or best > facts.constant_loss / 2  # what began well need not move
-    if best < limits.nothing_learnt * first or not poor or not _waited(history, limits, facts):
+    if first <= 0 or best < limits.nothing_learnt * first or not poor or not _waited(history, limits, facts):
         return None
     least = limits.full_rate * facts.settings.get("lr", 0.0)
     still = [
@@ -285,6 +285,7 @@ def learning_rate_low(history: Sequence[EpochRecord], limits: Thresholds, facts:
     if since is None:
         return None
     largest = max(x.update_ratio for x in history[-1].layers)
+    times = 10.0 ** min(max(round(math.log10(limits.usual_update / largest)), 1), 6) if largest else 10.0
     return Finding(
         rule="learning_rate_low",
         severity="warning",
@@ -299,7 +300,9 @@ def learning_rate_low(history: Sequence[EpochRecord], limits: Thresholds, facts:
         explanation=f"A step changes no layer's weights by more than {largest:.1e} of their size, and the training "
         f"loss has not been below {best / first:.0%} of where it began. About a thousandth is usual.",
         remedies=(
-            Remedy("raise the learning rate tenfold", {"lr": 10 * facts.settings.get("lr", history[-1].lr)}),
+            Remedy(
+                f"raise the learning rate {times:g} times", {"lr": facts.settings.get("lr", history[-1].lr) * times}
+            ),
             Remedy("nn-debug lr-find suggests one"),
         ),
         source="Karpathy, A Recipe for Training Neural Networks (2019)",
@@ -345,8 +348,8 @@ def penalty_strong(history: Sequence[EpochRecord], limits: Thresholds, facts: Fa
         explanation=f"The weights of every layer have shrunk to {max(shares):.0%} of their start or less, and the "
         f"training loss is {_share(history, facts):.0%} of {_yardstick(facts)}: {named} outweighs what the data says.",
         remedies=(
-            Remedy("divide the penalty by 100", {name: facts.settings[name] / 100 for name in used}),
             Remedy("no penalty", dict.fromkeys(used, 0.0)),
+            Remedy("divide the penalty by 1000", {name: facts.settings[name] / 1000 for name in used}),
         ),
         source="measured on the shipped data sets",
     )
