@@ -180,7 +180,7 @@ def test_steps_that_are_too_short():
     assert (finding.rule, finding.severity, finding.remedies[0].changes) == (
         "learning_rate_low",
         "warning",
-        {"lr": 1.0},
+        {"lr": 10.0},
     )
     assert diagnose(slow[:3], facts=facts()) == ()  # it is early yet
     assert diagnose(slow[:4], facts=facts(epochs=20)) == ()

@@ -176,7 +176,10 @@ def axis_of_a_number(run: Run, line: Line, message: str) -> Any:
 
 @meant("a remainder jumps where the last digit of float16 or float32 decides how often the divisor fits")
 def rest_jumps(run: Run, line: Line, message: str) -> Any:
-    return line.name in ("remainder", "fmod", "%", "%=") and re.search(r"np.float(16|32).* not np.float", message)
+    whole = {"remainder", "fmod", "floor_divide"}
+    return (line.name in whole or "%" in line.here or "//" in line.here) and re.search(
+        r"np.float(16|32).* not np.float", message
+    )
 
 
 @meant("a tensor that changes by a part of itself changes by the numbers from before; in PyTorch by the order")
@@ -223,7 +226,7 @@ def rest_of_infinity(run: Run, line: Line, message: str) -> Any:
 
 @meant("a function that is composed may have NaN for a gradient where infinity meets infinity or 0 in it")
 def composed_at_infinity(run: Run, line: Line, message: str) -> Any:
-    functions = {"tan", "sinh", "cosh", "silu", "gelu", "logaddexp"}
+    functions = {"tan", "sinh", "cosh", "silu", "gelu", "elu", "logaddexp"}
     losses = {"smooth_l1_loss", "huber_loss", "binary_cross_entropy", "kl_div"}
     return line.walks and not_finite(run) and uses(run, functions | losses) and re.search(r"nan|inf", message)
 
