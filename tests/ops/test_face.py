@@ -103,6 +103,19 @@ def test_what_does_not_fit_is_named(call, words: str) -> None:
         call(Tensor([1.0, 2.0]))
 
 
+@every_primitive
+def test_one_argument_too_many_is_refused_and_nothing_is_written(name: str) -> None:
+    """NumPy's functions would take it for `out`."""
+    primitive = TABLE[name]
+    if isinstance(primitive.vjps, EachInput):
+        return  # any number of inputs
+    for make in (np.array, Tensor):
+        many = [make([2.0, 3.0]) for _ in range(primitive.inputs + len(primitive.attributes) + 1)]
+        with pytest.raises(TypeError, match=rf"{name}\(.*\) was given {len(many)} arguments by place"):
+            primitive(*many)
+        assert all(x.tolist() == [2, 3] for x in many)
+
+
 def test_a_primitive_of_ones_own_is_like_ours() -> None:
     scaled = Primitive(
         "scaled", lambda x, *, factor: x * factor, lambda g, y, x, factor=2.0: g * factor, doc="x · factor"

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from inspect import Parameter, Signature, signature
+from sys import maxsize
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,7 +46,7 @@ class EachInput:
 class Rules:
     """What a step reads of a primitive, in slots."""
 
-    __slots__ = ("forward", "name", "reads_values", "vjps")
+    __slots__ = ("forward", "inputs", "name", "reads_values", "vjps")
 
 
 class Primitive(Rules):
@@ -77,10 +78,10 @@ class Primitive(Rules):
         self.reads_values = reads_values
         self.forward = forward
         self.vjps: Any = vjps[0] if len(vjps) == 1 and isinstance(vjps[0], EachInput) else vjps
-        self.inputs = -1 if isinstance(self.vjps, EachInput) else len(vjps)  # how many, -1 for any number
+        self.inputs = maxsize if isinstance(self.vjps, EachInput) else len(vjps)  # the most there may be
         self.__signature__ = _signature(forward, vjps)
         parameters = list(self.__signature__.parameters.values())
-        own = [p for p in parameters if p.kind is not Parameter.VAR_POSITIONAL][max(self.inputs, 0) :]
+        own = parameters[1 if isinstance(self.vjps, EachInput) else self.inputs :]
         self.attributes = tuple(p.name for p in own)
         self.defaults = {p.name: p.default for p in own if p.default is not p.empty}
 
@@ -89,7 +90,7 @@ class Primitive(Rules):
 
     def _bound(self, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The inputs alone, and all attributes by name: those given by place, and the defaults."""
-        count = len(inputs) if self.inputs < 0 else self.inputs
+        count = min(len(inputs), self.inputs)
         by_place = dict(zip(self.attributes, inputs[count:], strict=False))
         given = {**self.defaults, **by_place, **attrs}
         fits = len(inputs) == count + len(by_place) and by_place.keys().isdisjoint(attrs)
@@ -99,6 +100,8 @@ class Primitive(Rules):
         return inputs[:count], given
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        if len(inputs) > self.inputs:  # attributes by place; a ufunc would take what is too many for `out`
+            inputs, attrs = self._bound(inputs, attrs)
         arrays: list[Any] = []
         parents: list[Node | Leaf | None] = []
         tensors = tracked = False
@@ -115,7 +118,7 @@ class Primitive(Rules):
                     parents.append(None)
             y = self.forward(*arrays, **attrs) if attrs else self.forward(*arrays)
         except REFUSALS as error:
-            if len(attrs) != len(self.attributes) or len(inputs) > self.inputs >= 0:
+            if len(attrs) != len(self.attributes):
                 bound, options = self._bound(inputs, attrs)
                 return self(*bound, **options)
             if len(arrays) < len(inputs):
