@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tests.drawn_programs.running import IN_PLACE, Line, Run
+from tests.drawn_programs.running import IN_PLACE, Line, Run, array_of
 
 MEANT: list[tuple[str, Callable[[Run, Line, str], Any]]] = []
 
@@ -55,7 +55,7 @@ def topk_of_equals(run: Run, line: Line, message: str) -> Any:
     if line.name != "topk" or "part 1" not in message:
         return False
     ours, theirs = (env[line.targets[0]] for env in (run.ours, run.theirs))
-    return np.array_equal(ours[0].data, theirs[0].detach().numpy(), equal_nan=True)  # the values are the same
+    return np.array_equal(ours[0].data, array_of(theirs[0]), equal_nan=True)  # the values are the same
 
 
 @meant("equal elements keep their order in sort, whether asked or not; PyTorch leaves it open")
@@ -64,8 +64,8 @@ def sort_of_equals(run: Run, line: Line, message: str) -> Any:
         return False
     ours, theirs = (env[line.targets[0]] for env in (run.ours, run.theirs))
     if line.name == "sort":
-        return "part 1" in message and np.array_equal(ours[0].data, theirs[0].detach().numpy(), equal_nan=True)
-    return ours.shape == tuple(theirs.shape) and not np.any(np.sort(ours.data, -1) != np.sort(theirs.numpy(), -1))
+        return "part 1" in message and np.array_equal(ours[0].data, array_of(theirs[0]), equal_nan=True)
+    return ours.shape == tuple(theirs.shape) and not np.any(np.sort(ours.data, -1) != np.sort(array_of(theirs), -1))
 
 
 @meant("gelu of infinity is infinity; PyTorch gives NaN in float32, by its vector instructions")
@@ -188,7 +188,7 @@ def changed_by_itself(run: Run, line: Line, message: str) -> Any:
     if not line.writes or change is None:
         return False
     a, b = run.theirs[change[1]], run.theirs.get(change[2])
-    return isinstance(b, torch.Tensor) and a is not b and np.shares_memory(a.detach().numpy(), b.detach().numpy())
+    return isinstance(b, torch.Tensor) and a is not b and np.shares_memory(array_of(a), array_of(b))
 
 
 @meant("the zeros of a padding are multiplied as others are: with NaN or infinity among the weights they make NaN")
@@ -328,7 +328,7 @@ def gradients_apart(run: Run, line: Line, message: str) -> Any:
     involved = set(re.findall(r"v\d+", f"{line.here} {message}"))
     there = {v: t for v in run.variables() if isinstance(t := run.theirs[v], torch.Tensor)}
     return written and any(
-        v != m and (involved & {v, m}) and (a is b or np.shares_memory(a.detach().numpy(), b.detach().numpy()))
+        v != m and (involved & {v, m}) and (a is b or np.shares_memory(array_of(a), array_of(b)))
         for v, a in there.items()
         for m, b in there.items()
         if m in made

@@ -175,13 +175,13 @@ class Run:
         ):
             if not a.data.flags.writeable or not a.data.size:
                 continue
-            array = b.detach().numpy()
+            array = array_of(b)
             for other in self.variables():
                 theirs = self.theirs[other]
                 if other == name or not isinstance(theirs, torch.Tensor) or not self.ours[other].data.flags.writeable:
                     continue
                 ours = np.shares_memory(a.data, self.ours[other].data)
-                if ours != np.shares_memory(array, theirs.detach().numpy()):
+                if ours != np.shares_memory(array, array_of(theirs)):
                     kind = "looks into the memory of" if ours else "does not look into the memory of"
                     raise Difference(f"{name}, part {i}, {kind} {other}")
 
@@ -282,6 +282,11 @@ def _attempt(code: Any, env: dict[str, Any]) -> Exception | None:
         except Exception as error:
             return error
     return None
+
+
+def array_of(t: Any) -> Any:
+    """A tensor of PyTorch's as an array that looks into its memory, if it has any: zeros may be without."""
+    return t.detach().numpy(force=True)
 
 
 def _see(gradients: list[float], gradient: Any) -> None:
