@@ -167,6 +167,8 @@ def test_steps_that_are_too_long():
     (finding,) = diagnose(history([[0.1, 0.1]] * 3, diverged), facts=facts())
     assert (finding.rule, finding.severity) == ("learning_rate_high", "fault")
     assert finding.remedies[0].changes == {"lr": pytest.approx(0.01)}
+    (later,) = diagnose(history([[0.1, 0.1]] * 6, [*diverged, 3.0, 2.6, 2.9]), facts=facts())
+    assert finding.first_epoch == later.first_epoch == 2  # it does not move while it lasts
     (lost,) = diagnose(history([[0.1, 0.1]] * 4, [0.7, 0.3, 0.2, 0.69]), facts=facts())
     assert "0.2 in epoch 2" in lost.explanation
     assert rules(history([[0.1, 0.1]] * 4, [0.7, 2.5, 0.4, 0.3])) == []  # it has come back
@@ -214,7 +216,7 @@ def test_what_is_left_of_a_constant_guess_tells_whether_a_run_learns():
     assert diagnose(records) == ()
     (finding,) = diagnose(records, facts=Facts(constant_loss=0.693))
     assert finding.rule == "vanishing_gradient"
-    assert "one and the same guess" in finding.explanation
+    assert "the same for every example" in finding.explanation
     assert diagnose(records, facts=Facts(constant_loss=2.0)) == ()
 
 
@@ -241,6 +243,7 @@ def test_a_penalty_that_has_eaten_the_weights():
     ]
     (finding,) = diagnose(thin, facts=facts(l2=10.0))
     assert (finding.rule, finding.remedies[0].changes) == ("penalty_strong", {"l2": 0.0})
+    assert finding.first_epoch == 1
     assert "penalty_strong" not in [f.rule for f in diagnose(thin, facts=facts(l2=0.0))]
 
 

@@ -30,6 +30,7 @@ class Thresholds:
     learnt: float = 0.9  # training loss against a constant guess's: above is "not learning"
     nothing_learnt: float = 0.95
     diverged: float = 3.0  # training loss against the first
+    steep_momentum: float = 0.98
     lost: float = 0.3  # of the first training loss, given up again after it had been gained
     small_update: float = 3e-4  # |Δw| / |w| of a step, in every layer
     usual_update: float = 1e-3
@@ -237,21 +238,21 @@ def learning_rate_high(history: Sequence[EpochRecord], limits: Thresholds, facts
     lost = now.train_loss - best.train_loss > limits.lost * first and now.train_loss > limits.learnt * first
     if first <= 0 or not (diverged or lost or thrown):
         return None
-    what = (
-        f"is {now.train_loss / first:.3g} times what it was before the first step ({first:.3g})"
-        if diverged
-        else f"rose to {early:.3g} within five epochs, from {first:.3g}, and the run has not recovered"
-        if not lost
-        else f"had come down to {best.train_loss:.3g} in epoch {best.epoch} and is back where it began ({first:.3g})"
-    )
+    if diverged:
+        what, bound = f"is {now.train_loss / first:.3g} times its value before the first step", limits.diverged * first
+    elif lost:
+        what = f"had come down to {best.train_loss:.3g} in epoch {best.epoch} and is back where it began"
+        bound = limits.learnt * first
+    else:
+        what, bound = f"rose to {early:.3g} within five epochs and has not recovered", first / limits.diverged
     momentum = facts.settings.get("momentum", 0.0) if facts.settings.get("optimizer") in ("sgd", "rmsprop") else 0.0
-    steady = [Remedy("momentum 0.9", {"momentum": 0.9})] if momentum >= 0.98 else []
+    steady = [Remedy("momentum 0.9", {"momentum": 0.9})] if momentum >= limits.steep_momentum else []
     return Finding(
         rule="learning_rate_high",
         severity="fault",
         title="the steps are too long",
         layers=(),
-        first_epoch=now.epoch,
+        first_epoch=_since(history, [r.train_loss > bound for r in history]),
         numbers={
             "loss": now.train_loss,
             "first_loss": first,
@@ -259,8 +260,8 @@ def learning_rate_high(history: Sequence[EpochRecord], limits: Thresholds, facts
             "diverged_threshold": limits.diverged,
             "lost_threshold": limits.lost,
         },
-        explanation=f"The training loss, {now.train_loss:.3g}, {what}. At a learning rate of {now.lr:.3g} each step "
-        "goes beyond the valley that it is meant to go down into.",
+        explanation=f"The training loss, {now.train_loss:.3g}, {what} ({first:.3g}). At a learning rate of "
+        f"{now.lr:.3g} each step goes beyond the valley that it is meant to go down into.",
         remedies=(
             *steady,
             Remedy("lower the learning rate tenfold", _slower(history, facts)),
@@ -334,8 +335,8 @@ def penalty_strong(history: Sequence[EpochRecord], limits: Thresholds, facts: Fa
     start, now = history[0].layers, history[-1].layers
     if not used or not start or len(start) != len(now) or _learns(history, limits, facts):
         return None
-    shares = [b.weight_norm / a.weight_norm if a.weight_norm else 1.0 for a, b in zip(start, now, strict=True)]
-    if not max(shares) < limits.shrunk or not _waited(history, limits, facts):
+    left = _weights_left(start, now)
+    if not left < limits.shrunk or not _waited(history, limits, facts):
         return None
     named = " and ".join(f"{name} {facts.settings[name]:g}" for name in used)
     return Finding(
@@ -343,9 +344,9 @@ def penalty_strong(history: Sequence[EpochRecord], limits: Thresholds, facts: Fa
         severity="fault",
         title="the penalty is too strong",
         layers=tuple(x.index for x in now),
-        first_epoch=history[-1].epoch,
-        numbers={"weight_share": max(shares), "threshold": limits.shrunk, "loss_share": _share(history, facts)},
-        explanation=f"The weights of every layer have shrunk to {max(shares):.0%} of their start or less, and the "
+        first_epoch=_since(history, [_weights_left(start, r.layers) < limits.shrunk for r in history]),
+        numbers={"weight_share": left, "threshold": limits.shrunk, "loss_share": _share(history, facts)},
+        explanation=f"The weights of every layer have shrunk to {left:.0%} of their start or less, and the "
         f"training loss is {_share(history, facts):.0%} of {_yardstick(facts)}: {named} outweighs what the data says.",
         remedies=(
             Remedy("no penalty", dict.fromkeys(used, 0.0)),
@@ -485,7 +486,7 @@ def _share(history: Sequence[EpochRecord], facts: Facts) -> float:
 
 
 def _yardstick(facts: Facts) -> str:
-    return "where it began" if facts.constant_loss is None else "what one and the same guess for all examples has"
+    return "where it began" if facts.constant_loss is None else "the loss of a guess that is the same for every example"
 
 
 def _learns(history: Sequence[EpochRecord], limits: Thresholds, facts: Facts) -> bool:
@@ -494,6 +495,18 @@ def _learns(history: Sequence[EpochRecord], limits: Thresholds, facts: Facts) ->
 
 def _last_rms(record: EpochRecord) -> float:
     return record.layers[-1].gradient_rms if record.layers else 0.0
+
+
+def _weights_left(start: Sequence[LayerRecord], now: Sequence[LayerRecord]) -> float:
+    """The norm of each layer's weights against its start, the largest share; 1 where that is not known."""
+    shares = [b.weight_norm / a.weight_norm if a.weight_norm else 1.0 for a, b in zip(start, now, strict=False)]
+    return max(shares, default=1.0)
+
+
+def _since(history: Sequence[EpochRecord], held: Sequence[bool]) -> int:
+    """The epoch from which a condition, which holds now, has held without a break."""
+    run = next((i for i, yes in enumerate(reversed(held)) if not yes), len(held))
+    return history[-max(run, 1)].epoch
 
 
 def _held_since(history: Sequence[EpochRecord], held: list[bool], limits: Thresholds) -> int | None:
