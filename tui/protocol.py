@@ -16,7 +16,7 @@ WATCHABLE = 5
 
 
 def unhurried(epochs: int, pace: float | None) -> float | None:
-    """The pace, or a quicker one of `PACES`, so that so many epochs end within a minute if one can see to that."""
+    """The pace, or the slowest of `PACES` at which so many epochs end within a minute; the quickest, if none is."""
     if pace is None or epochs / pace <= 60:
         return pace
     quicker = [p for p in PACES if p is not None and p > pace]

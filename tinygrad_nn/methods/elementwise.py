@@ -1,4 +1,4 @@
-"""Functions of each element, and along an axis those that keep the shape."""
+"""Functions that keep the shape: of each element, or along an axis."""
 
 from __future__ import annotations
 

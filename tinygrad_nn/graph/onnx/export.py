@@ -45,7 +45,7 @@ def to_onnx(
     and was not made by recorded operations (`x > 0`, `.data`, `if x.sum() > 0`, random numbers) cannot be exported.
 
     The file is checked and then put in its place as a whole. ValueError: the model depends on its input in such a way.
-    NotImplementedError: a primitive of one's own, for which ONNX has no name. ImportError: no onnx (extra `onnx`).
+    NotImplementedError: a primitive of your own, which ONNX does not have. ImportError: no onnx (extra `onnx`).
     """
     onnx = onnx_package()
     from ...nn.model_summary import _copy
