@@ -100,6 +100,7 @@ def _finite(values: Any) -> bool:
 
 
 def not_finite(values: Array) -> str:
+    """What of NaN and infinity is among the values, in words; nothing if both are not."""
     kinds = [n for n, test in (("NaN", np.isnan), ("infinity", np.isinf)) if test(values).any()]
     return " and ".join(kinds)
 

@@ -28,7 +28,10 @@ def grad(
     """The gradients of the sum of `outputs` with respect to each of `inputs`; see `tinygrad_nn.grad`.
 
     An input that no output depends on is a RuntimeError; with `allow_unused` its gradient is None, and with
-    `materialize_grads` zeros. ValueError: only one of the two asks for it, or gradients in batches are asked for.
+    `materialize_grads` zeros.
+
+    Raises:
+        ValueError: only one of the two asks for it, or gradients in batches are asked for.
     """
     if is_grads_batched or not only_inputs:
         raise ValueError("there are no batched gradients and no gradients of all leaves here: use jacobian or backward")
@@ -66,7 +69,10 @@ def backward(
 ) -> None:
     """Add the gradients of the sum of `tensors` to `.grad` of every leaf; `grad_tensors` weigh their elements.
 
-    ValueError: not as many weights as tensors. Otherwise as `Tensor.backward`.
+    Otherwise as `Tensor.backward`.
+
+    Raises:
+        ValueError: not as many weights as tensors.
     """
     outputs = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     weights = [grad_tensors] if isinstance(grad_tensors, Tensor) else list(grad_tensors or [None] * len(outputs))

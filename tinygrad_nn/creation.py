@@ -72,6 +72,7 @@ def ones(
     requires_grad: bool = False,
     device: Any = None,
 ) -> Tensor:
+    """Ones, with any number of axes."""
     return _made(np.ones(varargs(shape), dtype), requires_grad, device)
 
 
@@ -242,7 +243,10 @@ def normal(
 ) -> Tensor:
     """Normal with these means and standard deviations, numbers or tensors that broadcast; `size` is for two numbers.
 
-    The result is outside the graph. ValueError: a standard deviation is negative, or `size` is missing or too much.
+    The result is outside the graph.
+
+    Raises:
+        ValueError: a standard deviation is negative, or `size` is missing or too much.
     """
     tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
     if bool(tensors) == (size is not None):
@@ -316,7 +320,9 @@ def randperm(
 def bernoulli(input: Tensor | Array, p: float | None = None, *, rng: Rng = None) -> Tensor:
     """1 with the probabilities of `input` (or with `p` everywhere), else 0, in the shape and dtype of `input`.
 
-    ValueError: a probability that is not in [0, 1]. TypeError: `input` holds integers, which are not probabilities.
+    Raises:
+        ValueError: a probability that is not in [0, 1].
+        TypeError: `input` holds integers, which are not probabilities.
     """
     x = as_array(input)
     if p is None and x.dtype.kind != "f":

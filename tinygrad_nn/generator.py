@@ -44,7 +44,10 @@ def manual_seed(seed: int) -> Generator:
     """Seed the default generator, in place, and return it: it draws as `np.random.default_rng(seed)` does.
 
     Negative seeds count back from 2⁶⁴, as in PyTorch. Within `using` it is the generator in use that is seeded.
-    TypeError: the seed is not an integer. ValueError: it is below -2⁶³.
+
+    Raises:
+        TypeError: the seed is not an integer.
+        ValueError: it is below -2⁶³.
     """
     number = operator.index(seed)
     if number < -(2**63):
@@ -58,7 +61,7 @@ def manual_seed(seed: int) -> Generator:
 
 
 def using(rng: Generator) -> Using:
-    """`with using(rng):` makes `rng` the default generator for a while, in this thread (or task) alone."""
+    """Make `rng` the default generator within a `with` statement, in this thread (or task) alone."""
     return Using(rng)
 
 

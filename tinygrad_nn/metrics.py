@@ -2,7 +2,10 @@
 
 The truth comes first, then the prediction: `accuracy_score(y_true, y_pred)`. Classes are integers, booleans or texts of
 shape (n_samples,), not scores: take `scores.argmax(axis=1)` first. A share of nothing is, for instance, the precision
-of a class that is never predicted. ValueError: shapes that differ or do not fit, no samples, infinity or NaN.
+of a class that is never predicted.
+
+Raises:
+    ValueError: shapes that differ or do not fit, no samples, infinity or NaN.
 """
 
 from __future__ import annotations
@@ -68,7 +71,10 @@ def confusion_matrix(
 
     Shape (n_classes, n_classes). Classes go in the order of `labels`; without it, those in either array, sorted.
     `normalize` divides by the samples of each class ("true"), by its predictions ("pred"), or by all; a share of
-    nothing is 0. ValueError: a class that is not among `labels`, or is there twice.
+    nothing is 0.
+
+    Raises:
+        ValueError: a class that is not among `labels`, or is there twice.
     """
     matrix, _ = _confusion(y_true, y_pred, labels)
     if normalize is None:

@@ -85,6 +85,7 @@ def function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
 
 @cache
 def numpy_signature(function: Any) -> inspect.Signature:
+    """The signature of a function of NumPy's."""
     return inspect.signature(SIGNATURES.get(function, function))
 
 
@@ -100,7 +101,11 @@ def _parameters(function: Any) -> tuple[Sequence[str], Mapping[str, Any], Collec
 def _carried(
     function: Any, given: Mapping[str, Any], defaults: Mapping[str, Any], carries: Collection[str]
 ) -> dict[str, Any]:
-    """What a call says to the counterpart. TypeError: it says what that does not carry."""
+    """What a call says to the counterpart.
+
+    Raises:
+        TypeError: it says what that does not carry.
+    """
     said = {parameter: value for parameter, value in given.items() if value is not ABSENT}
     for parameter, value in said.items():
         usual = defaults.get(parameter)
@@ -114,6 +119,7 @@ def _carried(
 
 
 def full_name(function: Any) -> str:
+    """The name by which users call it: np.linalg.norm."""
     return f"{(getattr(function, '__module__', None) or 'numpy').replace('numpy', 'np', 1)}.{function.__name__}"
 
 

@@ -20,8 +20,9 @@ OWN = tuple(os.path.join(package, "") for package in (PACKAGE, os.path.join(os.p
 
 @dataclass(frozen=True)
 class Place:
-    """Where an operation was called: the user's source line (0: no line is theirs), and the module whose forward() it
-    was in.
+    """Where an operation was called.
+
+    The user's source line (0: no line is theirs), and the module whose forward() it was in.
     """
 
     file: str
@@ -73,6 +74,6 @@ def own(frame: FrameType) -> bool:
 
 
 def module_of(frame: FrameType) -> Any:
-    """The module whose `forward` a frame runs, or None. (`nn` lies above: a module is known by what it can do.)"""
+    """The module whose `forward` a frame runs, or None; a module is known by what it can do, for `nn` lies above."""
     module = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
     return module if hasattr(module, "named_modules") else None

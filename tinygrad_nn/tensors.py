@@ -153,12 +153,17 @@ def tensor(
 
 
 def check_device(device: Any) -> None:
-    """RuntimeError: this device is not the CPU."""
+    """Refuse a device that is not the CPU.
+
+    Raises:
+        RuntimeError: this device is not the CPU.
+    """
     if device is not None and str(device).partition(":")[0] != "cpu":
         no_device(device)
 
 
 def no_device(device: Any) -> NoReturn:
+    """Refuse a device: only the CPU is here."""
     raise RuntimeError(f"device {str(device)!r} is not here, only 'cpu': arrays are NumPy's")
 
 

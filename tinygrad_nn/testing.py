@@ -47,9 +47,11 @@ def gradcheck(
     input, of length 1; v in the output): 2 forward passes an input and 1 backward pass an output. It finds
     every fault of a whole rule; one in a single element among n shows about sqrt(n) times less.
 
-    GradcheckError (with `raise_exception`; else the result is False): names the entry that is furthest off
-    and both values. TypeError: an input to be checked, or an output, is of another floating-point dtype
-    than float64. ValueError: no input requires gradients, or no output is floating-point.
+    Raises:
+        GradcheckError: the gradients differ; it names the entry that is furthest off and both values. With
+            `raise_exception=False` the result is False instead.
+        TypeError: an input to be checked, or an output, is of another floating-point dtype than float64.
+        ValueError: no input requires gradients, or no output is floating-point.
     """
     arguments = _leaves(inputs)
     names = [f"input {i}" for i in range(len(arguments))]
@@ -73,9 +75,11 @@ def gradgradcheck(
     The numerical side differences the ordinary backward pass, the analytical side differentiates the one
     that `create_graph=True` records, so a rule that means something else there is found as well.
 
-    `grad_outputs` weigh the outputs that have a gradient, one for each, in its shape and float64; random
-    by default. Arguments and errors are those of `gradcheck`, and ValueError: no output has a gradient, or
-    `grad_outputs` do not fit.
+    `grad_outputs` weigh the outputs that have a gradient, one for each, in its shape and float64; random by default.
+    Arguments and errors are those of `gradcheck`.
+
+    Raises:
+        ValueError: also where no output has a gradient, or `grad_outputs` do not fit.
     """
     arguments = _leaves(inputs)
     checked = _checked(arguments)

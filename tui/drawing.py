@@ -80,8 +80,10 @@ class Canvas:
         return slice(y, y + height), slice(x, x + width)
 
     def text(self, x: int, y: int, string: str, colour: int = NONE, bold: bool = False) -> None:
-        """Write a line of text, cut at the edges; the background stays. A character that is not one cell wide
-        becomes `?`."""
+        """Write a line of text, cut at the edges; the background stays.
+
+        A character that is not one cell wide becomes `?`.
+        """
         width, height = self.region.size
         if not (string.isascii() and string.isprintable()):
             string = "".join(c if c.isprintable() and cell_len(c) == 1 else "?" for c in string)
@@ -321,8 +323,10 @@ def half_blocks(canvas: Canvas, region: Region, matrix: ArrayLike) -> None:
 
 
 def pool(values: Floats, count: int, axis: int = -1) -> Floats:
-    """Resize an axis, which must not be empty, to `count`: by means without NaN if it is longer (NaN if there
-    is nothing else), by repeating if it is shorter."""
+    """Resize an axis, which must not be empty, to `count`.
+
+    If it is longer, by means without NaN (NaN if there is nothing else); by repeating if it is shorter.
+    """
     size = values.shape[axis]
     edges = np.arange(count) * size // count
     if size <= count:
@@ -354,8 +358,10 @@ def nice_ticks(low: float, high: float, n: int) -> list[float]:
 
 
 def log_ticks(low: float, high: float, n: int) -> list[float]:
-    """At most `n` + 1 ticks for a logarithmic axis over low..high, both positive: powers of ten; if fewer than
-    two fit, also 2 and 5 times these, or else any round numbers."""
+    """At most `n` + 1 ticks for a logarithmic axis over low..high, both positive.
+
+    Powers of ten; if fewer than two fit, also 2 and 5 times these, or else any round numbers.
+    """
     if not (0 < low <= high and isfinite(high) and n > 0):
         return []
     first, last = floor(log10(low)), ceil(log10(high))

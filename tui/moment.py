@@ -116,8 +116,10 @@ def beside(snapshot: Snapshot, epoch: int | None, by: Literal[-1, 1]) -> int | N
 
 
 def beside_mark(snapshot: Snapshot, epoch: int | None, by: Literal[-1, 1]) -> int | None:
-    """The moment of the finding, stop or change before or after `epoch`: the last epoch's end that does not follow it;
-    `epoch` itself if there is none."""
+    """The moment of the finding, stop or change before or after `epoch`.
+
+    The last epoch's end that does not follow it; `epoch` itself if there is none.
+    """
     here = present(snapshot) if epoch is None else float(epoch)
     there = {min(math.floor(mark.epoch), last(snapshot)) for mark in marks(snapshot) if mark.kind != "fork"}
     if by < 0:
@@ -146,8 +148,10 @@ def extents(snapshot: Snapshot) -> dict[int, float]:
 
 
 def tree(branches: Sequence[BranchInfo]) -> list[BranchInfo]:
-    """The branches in the order in which a tree draws them: children below their parent, who left last first, so that
-    no line crosses another."""
+    """The branches in the order in which a tree draws them.
+
+    Children below their parent, who left last first, so that no line crosses another.
+    """
     ordered: list[BranchInfo] = []
     waiting = [branch for branch in branches if branch.parent is None]
     while waiting:

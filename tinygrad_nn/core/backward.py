@@ -46,8 +46,10 @@ def backward(
     `gradient` weighs the elements of `output`; only a single element may go without. The graph is
     freed as it is walked unless it is kept (`retain_graph`, or `create_graph` for higher orders).
 
-    RuntimeError: nothing requires gradients, the graph was freed, or an array was changed in place
-    after it was saved. ValueError: `gradient` is missing or misshapen.
+    Raises:
+        RuntimeError: nothing requires gradients, the graph was freed, or an array was changed in place after it was
+            saved.
+        ValueError: `gradient` is missing or misshapen.
     """
     start = seed(output, gradient, create_graph)
     for leaf, g in walk({output.node: start}, None, retain_graph or create_graph, create_graph).items():
@@ -79,10 +81,12 @@ def grad(
 ) -> tuple[V, ...]:
     """The gradients of the sum of `outputs` with respect to each of `inputs`, without touching `.grad`.
 
-    `grad_outputs` weigh the elements of each output; of a single output it may be the weights themselves.
-    Only what leads to `inputs` is computed. With `create_graph=True` the results can be
-    differentiated again. An input that no output depends on is a RuntimeError, or with
-    `allow_unused` gets zeros. ValueError: `grad_outputs` are missing, too few or many, or misshapen.
+    `grad_outputs` weigh the elements of each output; of a single output it may be the weights themselves. Only what
+    leads to `inputs` is computed. With `create_graph=True` the results can be differentiated again.
+
+    Raises:
+        RuntimeError: no output depends on an input, which with `allow_unused` gets zeros.
+        ValueError: `grad_outputs` are missing, too few or many, or misshapen.
     """
     outputs = [outputs] if isinstance(outputs, Value) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
@@ -347,7 +351,7 @@ class Recording:
 
 
 def no_grad() -> Recording:
-    """`with no_grad():` or `@no_grad()`: operations leave no graph behind."""
+    """Operations within leave no graph behind: for a `with` statement, or a decorator."""
     return Recording(False)
 
 
@@ -357,4 +361,5 @@ def enable_grad() -> Recording:
 
 
 def is_grad_enabled() -> bool:
+    """Whether operations are recorded here."""
     return mode.get().recording

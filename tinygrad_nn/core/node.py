@@ -146,7 +146,11 @@ def as_array(value: ArrayLike | Value, dtype: DTypeLike | None = None) -> Array:
 
 
 def refuse_unfit(numbers: Any, dtype: np.dtype[Any]) -> None:
-    """ValueError: whole numbers of this dtype do not reach to these, or there is NaN or infinity among them."""
+    """Refuse values that a dtype of whole numbers does not hold.
+
+    Raises:
+        ValueError: whole numbers of this dtype do not reach to these, or there is NaN or infinity among them.
+    """
     if dtype.kind not in "iu":
         return
     values, limits = np.asarray(numbers), np.iinfo(dtype)

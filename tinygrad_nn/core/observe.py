@@ -32,8 +32,10 @@ class Observer:
     """
 
     def operation(self, primitive: Rule, arrays: Sequence[Any], attrs: dict[str, Any], out: Value) -> None:
-        """An operation on Tensors ran: `out.data = primitive(*arrays, **attrs)`. Without a gradient `out.node` is
-        None."""
+        """An operation on Tensors ran: `out.data = primitive(*arrays, **attrs)`.
+
+        Without a gradient `out.node` is None.
+        """
 
     def begins(self, node: Node) -> None:
         """The backward of `node` begins: its rules run next."""

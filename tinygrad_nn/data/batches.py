@@ -25,8 +25,9 @@ class Batches:
     A debugger goes batch by batch: `start_epoch()`, then `next_batch()` until `done`. `batch_size` may be changed
     on the way; the examples not seen yet in this epoch stay the same.
 
-    ValueError: no examples, or not as many targets; a batch size that is not a whole number of at least 1, or with
-    `drop_last` more than there are examples.
+    Raises:
+        ValueError: no examples, or not as many targets; a batch size that is not a whole number of at least 1, or with
+            `drop_last` more than there are examples.
     """
 
     def __init__(

@@ -55,8 +55,10 @@ def read_cells(
 
     `texts` are columns, by name or place, that are texts whatever they hold.
 
-    ValueError: another encoding, empty, a header alone, a row with more or fewer fields than the header, a name that
-    is there twice, a quotation mark that is not closed, more than fits into memory. OSError: no such file.
+    Raises:
+        ValueError: another encoding, empty, a header alone, a row with more or fewer fields than the header, a name
+            that is there twice, a quotation mark that is not closed, more than fits into memory.
+        OSError: no such file.
     """
     refuse_other_than_a_file(file)
     refuse_above(BYTES * file.stat().st_size, f"reading {file.name}", "take a part of the table")

@@ -22,8 +22,9 @@ class Dataset:
     are converted. `target_names` are the classes, or what the numbers of `y` are. `image_shape` says how to see an
     example as a picture.
 
-    ValueError: values that are not real numbers, NaN or infinite as float32; lengths or shapes that do not fit
-    together; no examples; a class without a name; an unknown task.
+    Raises:
+        ValueError: values that are not real numbers, NaN or infinite as float32; lengths or shapes that do not fit
+            together; no examples; a class without a name; an unknown task.
     """
 
     name: str

@@ -40,7 +40,8 @@ def describe(name: str) -> str:
 def load(name: str, *, rng: Rng = None, n_samples: int | None = None, noise: float | None = None) -> Dataset:
     """The data set of that name; `n_samples` and `noise` are for the generated ones.
 
-    ValueError: an unknown name (the closest is suggested), or a setting that a shipped set does not have.
+    Raises:
+        ValueError: an unknown name (the closest is suggested), or a setting that a shipped set does not have.
     """
     _known(name)
     settings = {k: v for k, v in (("n_samples", n_samples), ("noise", noise)) if v is not None}

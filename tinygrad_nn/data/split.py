@@ -14,8 +14,10 @@ def train_validation_split(
     """A random split into (training, validation), the latter with about `fraction` of the examples.
 
     It is drawn from `rng`, or from the default generator. Stratified, each class is split in the same proportion and
-    keeps at least one example to learn from; that is the default for a classification. ValueError: a fraction outside
-    (0, 1), or too few examples.
+    keeps at least one example to learn from; that is the default for a classification.
+
+    Raises:
+        ValueError: a fraction outside (0, 1), or too few examples.
     """
     if not 0 < fraction < 1:
         raise ValueError(f"fraction must be above 0 and below 1, not {fraction}")

@@ -67,9 +67,11 @@ def read_table(
     The target is classes if it is text or boolean, or whole numbers of which there are 2, or at most 20 that are at
     most 5 % of the rows; otherwise it is a regression. `task` says it instead. Classes are numbered in sorted order.
 
-    ValueError: what cannot be read in one way only, with the line and the column where there is one; among it a text
-    column of more than 20 distinct values that are more than half of its rows: an identifier; and what would take more
-    than half of the memory available. OSError: no such file.
+    Raises:
+        ValueError: what cannot be read in one way only, with the line and the column where there is one; among it a
+            text column of more than 20 distinct values that are more than half of its rows: an identifier; and what
+            would take more than half of the memory available.
+        OSError: no such file.
     """
     file = Path(path)
     ignore, text, number = ((names,) if isinstance(names, str) else tuple(names) for names in (ignore, text, number))

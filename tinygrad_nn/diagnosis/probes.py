@@ -138,6 +138,7 @@ class Probe(Observer):
 
 
 def owns_parameters(module: Module) -> bool:
+    """Whether a module has parameters of its own, not only in modules within it."""
     return any(isinstance(value, Tensor) and value.requires_grad for value in vars(module).values())
 
 

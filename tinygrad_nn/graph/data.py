@@ -135,7 +135,11 @@ class Graph:
 
     @classmethod
     def from_json(cls, text: str) -> Graph:
-        """The graph that `to_json` wrote. ValueError: it is something else."""
+        """The graph that `to_json` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
         try:
             read = json.loads(text)
             if read["version"] != 1:

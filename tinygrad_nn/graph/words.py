@@ -63,6 +63,7 @@ def gradients(node: GraphNode) -> str:
 
 
 def shape_of(node: GraphNode) -> str:
+    """The shape of a node, in words."""
     return "shape not known" if node.shape is None else str(node.shape)
 
 
@@ -73,11 +74,12 @@ def brief(settings: str) -> str:
 
 
 def cut(text: str, length: int) -> str:
+    """The text, cut to `length` characters."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def printable(text: str) -> str:
-    """`text` with what has no picture of its own, such as a line's end, as Python writes it: \\n."""
+    r"""`text` with what has no picture of its own, such as a line's end, as Python writes it: \n."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 

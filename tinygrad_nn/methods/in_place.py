@@ -144,7 +144,11 @@ def changed(t: T, function: Callable[[T], T]) -> T:
 
 
 def refuse_shared(t: Value) -> None:
-    """RuntimeError: `t` may look into another tensor's memory, and a graph is to go on from its change in place."""
+    """Refuse a change in place that a view might not learn of.
+
+    Raises:
+        RuntimeError: `t` may look into another tensor's memory, and a graph is to go on from its change in place.
+    """
     made = ""
     if isinstance(t.node, Node):
         made = f", made by {t.node.primitive.name},"

@@ -68,9 +68,12 @@ class _Convolution(Module):
 class Conv2d(_Convolution):
     """Cross-correlation with learnt filters: see `ops.conv2d` for the shapes and options.
 
-    weight (out_channels, in_channels / groups, height, width) and bias (out_channels,) or None start from
-    U(-1/√n, 1/√n) with n = in_channels / groups · height · width, as in PyTorch. ValueError: sizes below 1, groups
-    that do not divide the channels, another `padding_mode` than "zeros", padding "same" with a stride.
+    weight (out_channels, in_channels / groups, height, width) and bias (out_channels,) or None start from U(-1/√n,
+    1/√n) with n = in_channels / groups · height · width, as in PyTorch.
+
+    Raises:
+        ValueError: sizes below 1, groups that do not divide the channels, another `padding_mode` than "zeros", padding
+            "same" with a stride.
     """
 
     axes = 2

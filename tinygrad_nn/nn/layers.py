@@ -163,7 +163,10 @@ class Embedding(Module):
     """Rows of a table that integers number: indices (...) to vectors (..., embedding_dim).
 
     weight (num_embeddings, embedding_dim) starts from N(0, 1), as in PyTorch. The row `padding_idx` starts from 0, and
-    gets no gradient from here. IndexError: an index that is not from 0 to num_embeddings - 1.
+    gets no gradient from here.
+
+    Raises:
+        IndexError: an index that is not from 0 to num_embeddings - 1.
     """
 
     def __init__(

@@ -131,10 +131,13 @@ class CrossEntropyLoss(_Weighted):
     example alone has input (classes,) and target (). A target of the shape and kind of the input holds a probability
     for each class, and the loss is -Σ target · log softmax(input).
 
-    `weight` (classes,) is what an example of each class counts; "mean" then divides by the sum of the
-    examples' weights. Targets equal to `ignore_index` do not count. `label_smoothing` ε takes the target as class t
-    with 1 - ε and any class at random with ε: (1 - ε) w_t · -log p_t + ε / classes · Σ_c w_c · -log p_c (Szegedy et
-    al. 2016, section 7). ValueError: ε is not in [0, 1], or the shapes do not fit.
+    `weight` (classes,) is what an example of each class counts; "mean" then divides by the sum of the examples'
+    weights. Targets equal to `ignore_index` do not count. `label_smoothing` ε takes the target as class t with 1 - ε
+    and any class at random with ε: (1 - ε) w_t · -log p_t + ε / classes · Σ_c w_c · -log p_c (Szegedy et al. 2016,
+    section 7).
+
+    Raises:
+        ValueError: ε is not in [0, 1], or the shapes do not fit.
     """
 
     def __init__(
@@ -183,10 +186,12 @@ class NLLLoss(_Weighted):
 class BCEWithLogitsLoss(_Weighted):
     """-p t log σ(x) - (1 - t) log(1 - σ(x)): x logits, t targets in [0, 1], both of one shape.
 
-    `pos_weight` p, 1 by default, is what a positive target counts against a negative one. `weight` multiplies
-    the single losses; "mean" still divides by their number. Both must broadcast to the shape of the input.
-    `label_smoothing` ε takes t (1 - ε) + ε / 2 for t, the two classes' share of `CrossEntropyLoss`'s
-    (not in PyTorch). ValueError: ε is not in [0, 1], or the shapes do not fit.
+    `pos_weight` p, 1 by default, is what a positive target counts against a negative one. `weight` multiplies the
+    single losses; "mean" still divides by their number. Both must broadcast to the shape of the input.
+    `label_smoothing` ε takes t (1 - ε) + ε / 2 for t, the two classes' share of `CrossEntropyLoss`'s (not in PyTorch).
+
+    Raises:
+        ValueError: ε is not in [0, 1], or the shapes do not fit.
     """
 
     pos_weight: Tensor | None

@@ -216,7 +216,11 @@ class Module:
         return (module for _, module in self.named_modules())
 
     def get_submodule(self, target: str) -> Module:
-        """The module of that path, such as `"hidden.0"`; this one itself for an empty path. AttributeError: no such."""
+        """The module of that path, such as `"hidden.0"`; this one itself for an empty path.
+
+        Raises:
+            AttributeError: no such.
+        """
         module: Any = self
         for name in target.split(".") if target else []:
             module = vars(module).get(name)
@@ -226,7 +230,11 @@ class Module:
         return found
 
     def get_parameter(self, target: str) -> Parameter:
-        """The parameter of that path, such as `"hidden.0.weight"`. AttributeError: no such."""
+        """The parameter of that path, such as `"hidden.0.weight"`.
+
+        Raises:
+            AttributeError: no such.
+        """
         path, _, name = target.rpartition(".")
         parameter = vars(self.get_submodule(path)).get(name)
         if not isinstance(parameter, Parameter):
@@ -234,7 +242,11 @@ class Module:
         return parameter
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer of that path. AttributeError: no such."""
+        """The buffer of that path.
+
+        Raises:
+            AttributeError: no such.
+        """
         path, _, name = target.rpartition(".")
         buffer = dict(self.get_submodule(path)._own_buffers()).get(name)
         if buffer is None:
@@ -308,8 +320,11 @@ class Module:
     def to(self, *what: Any, dtype: DTypeLike | None = None, device: Any = None, non_blocking: bool = False) -> Self:
         """Cast all floating-point parameters and buffers, with their gradients, to a dtype, or to that of a tensor.
 
-        They stay the same objects; optimisers are to be made afterwards. A device may be named: it is "cpu". TypeError:
-        the dtype is not a floating-point one. RuntimeError: another device.
+        They stay the same objects; optimisers are to be made afterwards. A device may be named: it is "cpu".
+
+        Raises:
+            TypeError: the dtype is not a floating-point one.
+            RuntimeError: another device.
         """
         from ..torch_names.copies import device as known
 
@@ -354,7 +369,11 @@ class Module:
         return self
 
     def cuda(self, device: Any = None) -> Self:
-        """RuntimeError: there is only the CPU."""
+        """Refuse: there is only the CPU.
+
+        Raises:
+            RuntimeError: always.
+        """
         return self.to("cuda" if device is None else f"cuda:{device}")
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:

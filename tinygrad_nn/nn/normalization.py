@@ -127,7 +127,10 @@ class GroupNorm(Module):
     """Over each of `num_groups` groups of channels, and all that lies behind them, of each example (Wu & He 2018).
 
     x (batch, num_channels, ...); weight and bias (num_channels,), or none without `affine`. The same in training and
-    evaluation. ValueError: the channels do not make so many groups, or the input has others.
+    evaluation.
+
+    Raises:
+        ValueError: the channels do not make so many groups, or the input has others.
     """
 
     def __init__(

@@ -44,8 +44,10 @@ def l2_penalty(parameters: Iterable[Tensor]) -> Tensor:
 def elastic_net_penalty(parameters: Iterable[Tensor], l1_ratio: float = 0.5) -> Tensor:
     """l1_ratio · Σ |w| + (1 - l1_ratio) · Σ w² / 2 over all elements of all parameters, a scalar.
 
-    The mixture of both penalties (Zou & Hastie 2005), in scikit-learn's terms. ValueError: `l1_ratio` is
-    not in [0, 1].
+    The mixture of both penalties (Zou & Hastie 2005), in scikit-learn's terms.
+
+    Raises:
+        ValueError: `l1_ratio` is not in [0, 1].
     """
     if not 0 <= l1_ratio <= 1:
         raise ValueError(f"l1_ratio must be in [0, 1], not {l1_ratio}")
@@ -56,11 +58,13 @@ def elastic_net_penalty(parameters: Iterable[Tensor], l1_ratio: float = 0.5) -> 
 def soft_threshold_(parameters: Iterable[Tensor], threshold: float) -> None:
     """Move every weight towards 0 by `threshold`, in place; one that is no further from it becomes exactly 0.
 
-    w = sign(w) · max(|w| - threshold, 0), the proximal map of threshold · |w|. After each step of plain SGD,
-    with threshold lr · λ, it is iterative soft thresholding (ISTA: Daubechies, Defrise & De Mol 2004), which
-    minimises loss + λ · `l1_penalty`. After an optimiser that scales its steps, or adds them up by momentum,
-    the threshold has no part in that (as AdamW's decay has none), and λ means less. NaN stays NaN.
-    ValueError: `threshold` is negative or NaN.
+    w = sign(w) · max(|w| - threshold, 0), the proximal map of threshold · |w|. After each step of plain SGD, with
+    threshold lr · λ, it is iterative soft thresholding (ISTA: Daubechies, Defrise & De Mol 2004), which minimises loss
+    + λ · `l1_penalty`. After an optimiser that scales its steps, or adds them up by momentum, the threshold has no part
+    in that (as AdamW's decay has none), and λ means less. NaN stays NaN.
+
+    Raises:
+        ValueError: `threshold` is negative or NaN.
     """
     if not threshold >= 0:
         raise ValueError(f"threshold must be at least 0, not {threshold}")

@@ -44,8 +44,11 @@ def save(state: Module | Mapping[str, ArrayLike | Tensor], path: StrPath) -> Non
     all of the old or all of the new, and at worst a hidden temporary file is left beside it. What is
     used in two places is written under both names.
 
-    OSError (full disk, folder missing or not writable): the old file is as it was and nothing is left
-    beside it. TypeError: an entry that safetensors cannot hold. ImportError: no safetensors.
+    Raises:
+        OSError: a full disk, a folder that is missing or not writable; the old file is as it was, and nothing is left
+            beside it.
+        TypeError: an entry that safetensors cannot hold.
+        ImportError: no safetensors.
     """
     safetensors = _safetensors()
     if isinstance(state, Module):
@@ -65,8 +68,11 @@ def load(path: StrPath) -> dict[str, Array]:
 
     Parameters that `safetensors.torch.save_model` wrote once because they are shared are there under each name.
 
-    ValueError: not a safetensors file, or one that was cut short or damaged (every change to a weight in
-    a file of ours is found by its checksum). OSError: it cannot be read. ImportError: no safetensors.
+    Raises:
+        ValueError: not a safetensors file, or one that was cut short or damaged (every change to a weight in a file of
+            ours is found by its checksum).
+        OSError: it cannot be read.
+        ImportError: no safetensors.
     """
     safetensors = _safetensors()
     with open(path, "rb") as file:

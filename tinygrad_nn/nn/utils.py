@@ -17,7 +17,11 @@ __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vecto
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All elements of the parameters, one after another, as a vector; gradients pass. ValueError: no parameters."""
+    """All elements of the parameters, one after another, as a vector; gradients pass.
+
+    Raises:
+        ValueError: no parameters.
+    """
     flat = [ops.reshape(p, shape=(-1,)) for p in parameters]
     if not flat:
         raise ValueError("there are no parameters to make a vector of")

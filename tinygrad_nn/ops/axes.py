@@ -16,7 +16,9 @@ from ..core.node import Axis, Value
 def counted(axis: Any, shape: tuple[int, ...], new: int = 0) -> int:
     """One axis, counted from 0, where there are those of `shape` and `new` ones.
 
-    AxisError, both an IndexError and a ValueError: the shape has no such axis. TypeError: it is not a whole number.
+    Raises:
+        AxisError (an IndexError and a ValueError): the shape has no such axis.
+        TypeError: it is not a whole number.
     """
     n = len(shape) + new or 1
     place = axis if axis.__class__ is int else _whole(axis)
@@ -81,7 +83,11 @@ def shape_left(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
 
 
 def common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that these broadcast to. ValueError: they do not fit together."""
+    """The shape that these broadcast to.
+
+    Raises:
+        ValueError: they do not fit together.
+    """
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:

@@ -1,3 +1,5 @@
+"""Adagrad."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

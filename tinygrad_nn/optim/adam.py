@@ -1,3 +1,5 @@
+"""Adam and AdamW."""
+
 from __future__ import annotations
 
 import math

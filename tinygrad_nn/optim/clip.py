@@ -19,8 +19,10 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     direction stays (Pascanu, Mikolov & Bengio 2013, algorithm 1; the 1e-6 is PyTorch's). Parameters
     without a gradient are passed over; with none at all the norm is 0. A `max_norm` of infinity only measures.
 
-    A norm that is not finite is returned like any other, and the gradients are then no use: look at it
-    before the step. ValueError: `max_norm` is negative or NaN, or `norm_type` is not positive.
+    A norm that is not finite is returned like any other, and the gradients are then no use: look at it before the step.
+
+    Raises:
+        ValueError: `max_norm` is negative or NaN, or `norm_type` is not positive.
     """
     _at_least_0("max_norm", max_norm)
     if not norm_type > 0:
@@ -42,8 +44,10 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit every element of the gradients, in place, to [-`clip_value`, `clip_value`] (Mikolov 2012).
 
-    Each element goes by itself, so the direction may change. NaN stays NaN. ValueError: `clip_value` is
-    negative or NaN.
+    Each element goes by itself, so the direction may change. NaN stays NaN.
+
+    Raises:
+        ValueError: `clip_value` is negative or NaN.
     """
     _at_least_0("clip_value", clip_value)
     for g in _gradients(parameters):

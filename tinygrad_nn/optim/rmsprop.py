@@ -1,3 +1,5 @@
+"""RMSprop."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

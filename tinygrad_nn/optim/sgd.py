@@ -1,3 +1,5 @@
+"""SGD, with and without momentum."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import ops
 from ..core.node import Array, refuse_unfit
-from ..creation import full
 from ..methods import changed, varargs
 from ..tensors import Operand, Tensor, check_device, no_device
 from . import CPU, pointwise
@@ -84,7 +83,11 @@ def cpu(input: Tensor) -> Tensor:
 
 
 def cuda(input: Tensor, *device: Any, **options: Any) -> NoReturn:
-    """RuntimeError: only the CPU is here."""
+    """Refuse: there is only the CPU.
+
+    Raises:
+        RuntimeError: always.
+    """
     no_device("cuda")
 
 
@@ -136,7 +139,11 @@ def new_full(
     device: Any = None,
 ) -> Tensor:
     """One number in another shape."""
-    return full(size, fill_value, input.dtype if dtype is None else dtype, requires_grad, device=device)
+    check_device(device)
+    value = fill_value.item() if isinstance(fill_value, Tensor | np.generic) else fill_value
+    found = input.dtype if dtype is None else np.dtype(dtype)
+    refuse_unfit(value, found)
+    return Tensor(np.full(varargs((size,)), value, found), requires_grad)
 
 
 # --- in place, with all that `x += y` and `x[...] = y` refuse

@@ -26,7 +26,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """beta · input + alpha · mat1 @ mat2"""
+    """beta · input + alpha · mat1 @ mat2."""
     product = _product("addmm", mat1, mat2, 2, 2)
     if common_shape(input.shape, product.shape) != product.shape:
         raise ValueError(f"addmm of {input.shape} with a product of shape {product.shape}, to which it must broadcast")

@@ -16,13 +16,13 @@ from ..tensors import Operand, Tensor, wrap
 
 
 def add(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
-    """input + alpha · other"""
+    """input + alpha · other."""
     result: Tensor = ops.add(input, scaled(other, alpha, input))
     return result
 
 
 def sub(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
-    """input - alpha · other"""
+    """input - alpha · other."""
     result: Tensor = ops.sub(input, scaled(other, alpha, input))
     return result
 
@@ -46,7 +46,7 @@ def floating(*operands: Tensor) -> np.dtype[Any]:
 
 
 def mul(input: Tensor, other: Operand) -> Tensor:
-    """input · other"""
+    """input · other."""
     return input * other
 
 
@@ -138,22 +138,22 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
 
 
 def neg(input: Tensor) -> Tensor:
-    """-input"""
+    """-input."""
     return -input
 
 
 def square(input: Tensor) -> Tensor:
-    """input²"""
+    """input²."""
     return input**2
 
 
 def rsqrt(input: Tensor) -> Tensor:
-    """1 / sqrt(input)"""
+    """1 / sqrt(input)."""
     return 1 / input.sqrt()
 
 
 def reciprocal(input: Tensor) -> Tensor:
-    """1 / input"""
+    """1 / input."""
     return 1 / input
 
 
@@ -199,7 +199,7 @@ def cosh(input: Tensor) -> Tensor:
 
 
 def tan(input: Tensor) -> Tensor:
-    """sin(x) / cos(x)"""
+    """sin(x) / cos(x)."""
     return input.sin() / input.cos()
 
 

@@ -60,7 +60,11 @@ def to_json(branches: Sequence[Branch], path: Path) -> None:
 
 
 def to_parquet(branches: Sequence[Branch], path: Path) -> None:
-    """The table of the CSV file, typed. ImportError: it needs the extra `parquet`."""
+    """The table of the CSV file, typed.
+
+    Raises:
+        ImportError: it needs the extra `parquet`.
+    """
     try:
         import pyarrow
         from pyarrow import parquet
@@ -72,7 +76,8 @@ def to_parquet(branches: Sequence[Branch], path: Path) -> None:
 def to_tensorboard(branches: Sequence[Branch], path: Path) -> None:
     """A folder of event files, a run for each branch: scalars and histograms by epoch.
 
-    ImportError: it needs the extra `tensorboard`.
+    Raises:
+        ImportError: it needs the extra `tensorboard`.
     """
     try:
         from tensorboardX import SummaryWriter

@@ -44,9 +44,10 @@ def load_experiment(path: str | Path) -> Experiment:
 
     Of a class and those derived from it the last is meant; `FILE:NAME` chooses one of several.
 
-    ExperimentError: no such file, neither Python nor TOML, an error while it runs (their line, their traceback), no
-    experiment in it or more than one, an attribute that is not what it must be; in TOML a name that there is not, a
-    value out of range, a table that cannot be used.
+    Raises:
+        ExperimentError: no such file, neither Python nor TOML, an error while it runs (their line, their traceback), no
+            experiment in it or more than one, an attribute that is not what it must be; in TOML a name that there is
+            not, a value out of range, a table that cannot be used.
     """
     chosen = ""
     if not Path(path).is_file() and str(path).rpartition(":")[2].isidentifier():
@@ -81,7 +82,10 @@ def experiment_on(
     """The built-in recipe on a data set that ships, by its name, or on a table, by its path (seen from `folder`).
 
     `target` to `encoding` are for a table, as `read_table` takes them; its report is in `notes`.
-    ValueError: an unknown name, a table that cannot be used. OSError: it cannot be read.
+
+    Raises:
+        ValueError: an unknown name, a table that cannot be used.
+        OSError: it cannot be read.
     """
     path = (folder or Path()) / data
     if data not in registry.names() and (path.suffix or path.exists()):

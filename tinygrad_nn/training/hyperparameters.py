@@ -146,6 +146,7 @@ def _whole(value: Any) -> bool:
 
 
 def knob(default: Any, label: str, kind: Kind, help: str, **limits: Any) -> Any:
+    """A field of `Hyperparameters`, with what the screen and the checks need to know of it."""
     return field(default=default, metadata={"label": label, "kind": kind, "help": help, **limits})
 
 

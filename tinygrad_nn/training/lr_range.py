@@ -49,7 +49,8 @@ def lr_range_test(
     by an exponential mean, corrected for its start as Adam's moments are; the suggestion is a tenth of the learning
     rate at which the smoothed loss had all but reached its lowest.
 
-    ValueError: not 0 < low < high <= 1000, or fewer than 20 batches.
+    Raises:
+        ValueError: not 0 < low < high <= 1000, or fewer than 20 batches.
     """
     if not 0 < low < high <= KNOBS["lr"].high:
         raise ValueError(f"the learning rates must be 0 < low < high <= {KNOBS['lr'].high:g}, not {low} and {high}")

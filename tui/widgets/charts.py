@@ -120,8 +120,11 @@ class LineChart(Chart):
         marks: Sequence[tuple[float, str]] = (),
         cursor: float | None = None,
     ) -> None:
-        """Show `series`, over all their x unless `x_range` is given. `marks` are positions on the x axis, each
-        with a sign of one character; at `cursor` there is a line, and what comes after it is faint."""
+        """Show `series`, over all their x unless `x_range` is given.
+
+        `marks` are positions on the x axis, each with a sign of one character; at `cursor` there is a line, and what
+        comes after it is faint.
+        """
         self._series, self._x_range, self._marks, self._cursor = series, x_range, marks, cursor
         self.redraw()
 

@@ -44,8 +44,12 @@ def to_onnx(
     `dynamic_batch`. The model also runs, as a copy without hooks, on other numbers and batch sizes: what differs then
     and was not made by recorded operations (`x > 0`, `.data`, `if x.sum() > 0`, random numbers) cannot be exported.
 
-    The file is checked and then put in its place as a whole. ValueError: the model depends on its input in such a way.
-    NotImplementedError: a primitive of your own, which ONNX does not have. ImportError: no onnx (extra `onnx`).
+    The file is checked and then put in its place as a whole.
+
+    Raises:
+        ValueError: the model depends on its input in such a way.
+        NotImplementedError: a primitive of your own, which ONNX does not have.
+        ImportError: no onnx (extra `onnx`).
     """
     onnx = onnx_package()
     from ...nn.model_summary import _copy

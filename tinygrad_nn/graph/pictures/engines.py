@@ -27,7 +27,9 @@ def engines(kind: str = "svg") -> dict[str, str]:
 def draw(source: str, kind: str = "svg", engine: str | None = None, timeout: float = 60) -> bytes:
     """A DOT source as a picture of `kind` svg, png or pdf, by the `engine` named, else the best there is.
 
-    DrawingError: no engine (only Graphviz's own `dot` makes PDF), or it failed or took longer than `timeout` seconds.
+    Raises:
+        DrawingError: no engine (only Graphviz's own `dot` makes PDF), or it failed or took longer than `timeout`
+            seconds.
     """
     found = engines(kind)
     program = found.get(engine) if engine else next(iter(found.values()), None)

@@ -37,8 +37,10 @@ def render_graph(
     there is as much detail as can be read. `direction` is TB, top-down, or LR, left to right.
 
     Without Graphviz the DOT file is written all the same, and a UserWarning says how to get pictures.
-    ValueError: more than `limit` boxes, which nobody could read; the message names the level to use.
-    DrawingError: Graphviz failed, or took longer than `timeout` seconds.
+
+    Raises:
+        ValueError: more than `limit` boxes, which nobody could read; the message names the level to use.
+        DrawingError: Graphviz failed, or took longer than `timeout` seconds.
     """
     path = Path(path)
     kind = path.suffix.removeprefix(".").lower()

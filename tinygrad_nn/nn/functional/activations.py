@@ -62,7 +62,8 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x bounded by `min_val` and `max_val`; exactly on a bound the gradient is 1 (PyTorch: 0).
 
-    ValueError: `min_val` is more than `max_val`.
+    Raises:
+        ValueError: `min_val` is more than `max_val`.
     """
     if not min_val <= max_val:
         raise ValueError(f"min_val must not be more than max_val, not {min_val} and {max_val}")
@@ -87,7 +88,7 @@ def sigmoid(input: Tensor) -> Tensor:
 
 
 def tanh(input: Tensor) -> Tensor:
-    """tanh(x), in (-1, 1)."""
+    """The hyperbolic tangent of x, in (-1, 1)."""
     y: Tensor = ops.tanh(input)
     return y
 
@@ -102,7 +103,9 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     """log(1 + exp(beta · x)) / beta, a smooth ReLU; x itself where beta · x is above a `threshold` of one's own.
 
     The default threshold is not needed: nothing overflows, and PyTorch's result differs by less than 2.1e-9 / beta.
-    ValueError: `beta` is 0.
+
+    Raises:
+        ValueError: `beta` is 0.
     """
     if not beta:
         raise ValueError("softplus needs a beta other than 0")

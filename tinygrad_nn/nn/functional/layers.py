@@ -19,7 +19,11 @@ from .activations import given
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x weightᵀ + bias: x (..., inputs), weight (outputs, inputs), bias (outputs,). ValueError: they do not fit."""
+    """x weightᵀ + bias: x (..., inputs), weight (outputs, inputs), bias (outputs,).
+
+    Raises:
+        ValueError: they do not fit.
+    """
     y: Tensor = ops.linear(input, weight, bias)
     return y
 
@@ -82,7 +86,8 @@ def avg_pool2d(
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: Rng = None) -> Tensor:
     """With `training`, set each element to 0 with probability `p` and divide the others by 1 - p; see `nn.Dropout`.
 
-    ValueError: `p` is not in [0, 1].
+    Raises:
+        ValueError: `p` is not in [0, 1].
     """
     return _dropped(input, input.shape, p, training, inplace, rng)
 
@@ -92,7 +97,8 @@ def dropout2d(
 ) -> Tensor:
     """The same for whole channels: (batch, channels, height, width) or (batch, channels, length) (Tompson et al. 2015).
 
-    ValueError: `p` is not in [0, 1], or the input has another number of axes.
+    Raises:
+        ValueError: `p` is not in [0, 1], or the input has another number of axes.
     """
     if input.ndim not in (3, 4):
         raise ValueError(f"dropout2d takes images (batch, channels, height, width), not {input.shape}")
@@ -128,8 +134,11 @@ def embedding(
 ) -> Tensor:
     """The rows of `weight` (n, size) that the integers of `input` (...) number: (..., size).
 
-    No gradient goes to the row `padding_idx` from here. IndexError: a number is not from 0 to n - 1. ValueError: an
-    option that is not there (a largest norm, scaled or sparse gradients).
+    No gradient goes to the row `padding_idx` from here.
+
+    Raises:
+        IndexError: a number is not from 0 to n - 1.
+        ValueError: an option that is not there (a largest norm, scaled or sparse gradients).
     """
     if max_norm is not None or scale_grad_by_freq or sparse:
         raise ValueError("embedding has no max_norm, scale_grad_by_freq or sparse: leave them out")
@@ -155,7 +164,9 @@ def embedding(
 def one_hot(tensor: Tensor | ArrayLike, num_classes: int = -1) -> Tensor:
     """Rows of zeros with a 1 at each index, integers (..., num_classes); by default one class more than the largest.
 
-    ValueError: an index that is not a class, or no indices to count classes by. TypeError: not integers.
+    Raises:
+        ValueError: an index that is not a class, or no indices to count classes by.
+        TypeError: not integers.
     """
     indices = as_array(tensor)
     if indices.dtype.kind not in "iu":
@@ -180,7 +191,10 @@ def pad(
     """`input` with elements added, or taken away by a negative number, at both ends of its last axes.
 
     `pad` is in pairs, the last axis first: (left, right, top, bottom, ...). "constant" adds `value` (0), "reflect" what
-    lies inside the edge, "replicate" the edge, "circular" the other end. ValueError: `pad` does not fit the input.
+    lies inside the edge, "replicate" the edge, "circular" the other end.
+
+    Raises:
+        ValueError: `pad` does not fit the input.
     """
     if len(pad) % 2 or len(pad) // 2 > input.ndim:
         raise ValueError(f"pad is in pairs, one for each of the last axes of shape {input.shape}, not {tuple(pad)}")

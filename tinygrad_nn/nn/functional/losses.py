@@ -35,6 +35,7 @@ def reduced(losses: Tensor, reduction: str, weight: Tensor | None = None) -> Ten
 
 
 def check_reduction(reduction: str, *more: str) -> None:
+    """Refuse a reduction that is not known."""
     known = ("mean", "sum", "none", *more)
     if reduction not in known:
         names = ", ".join(map(repr, known[:-1]))
@@ -87,6 +88,7 @@ def huber_loss(
 
 
 def check_delta(delta: float, name: str = "delta") -> None:
+    """Refuse a width that is not positive."""
     if not delta > 0:
         raise ValueError(f"{name} must be positive, not {delta}")
 
@@ -151,7 +153,10 @@ def cross_entropy(
     """-log softmax(input)[target]: input (batch, classes, ...) logits, or (classes,) for one example.
 
     target: the index of each example's class, integers (batch, ...) or (); or, in the shape of the input, a probability
-    for each class. See `nn.CrossEntropyLoss` for the options. ValueError, TypeError: they do not fit.
+    for each class. See `nn.CrossEntropyLoss` for the options.
+
+    Raises:
+        ValueError, TypeError: they do not fit.
     """
     if reduction == "mean" and weight is None and not label_smoothing and ignore_index < 0:
         try:
@@ -325,6 +330,7 @@ def _of_the_sure(p: Tensor, t: Tensor) -> Tensor:
 
 
 def share(name: str, value: float) -> float:
+    """The value, which must be in [0, 1]."""
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must be in [0, 1], not {value}")
     return value

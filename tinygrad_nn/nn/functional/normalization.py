@@ -23,8 +23,10 @@ def batch_norm(
 
     x (batch, channels, ...). In `training` mean and (biased) variance are those of all elements of a channel, and the
     running ones, if given, follow in place: running += momentum · (batch's - running), the variance unbiased. Otherwise
-    the running ones are used. ValueError: fewer than two elements a channel in training, none to use outside it, or
-    shapes that do not fit.
+    the running ones are used.
+
+    Raises:
+        ValueError: fewer than two elements a channel in training, none to use outside it, or shapes that do not fit.
     """
     if input.ndim < 2:
         raise ValueError(f"batch_norm takes inputs (batch, channels, ...), not {input.shape}")
@@ -90,7 +92,10 @@ def group_norm(
 ) -> Tensor:
     """`layer_norm` over groups of channels and all that lies behind them (Wu & He 2018), then scaled by channel.
 
-    x (batch, channels, ...), weight and bias (channels,). ValueError: the channels do not make `num_groups` groups.
+    x (batch, channels, ...), weight and bias (channels,).
+
+    Raises:
+        ValueError: the channels do not make `num_groups` groups.
     """
     if input.ndim < 2 or num_groups < 1 or input.shape[1] % num_groups:
         raise ValueError(f"group_norm cannot make {num_groups} groups of the channels of {input.shape}")

@@ -18,7 +18,10 @@ class OneCycleLR(LRScheduler):
     as many steps back to the initial one, and down from there in the rest. Between is half a wave, or with
     anneal_strategy="linear" a straight line. With `cycle_momentum` the momentum (of Adam, β1) goes from `max_momentum`
     down to `base_momentum` and back. `max_lr` and the momenta may be lists with a number for each parameter group. It
-    sets them outright, whatever they were. ValueError: the settings do not fit together, or a step too many.
+    sets them outright, whatever they were.
+
+    Raises:
+        ValueError: the settings do not fit together, or a step too many.
     """
 
     def __init__(

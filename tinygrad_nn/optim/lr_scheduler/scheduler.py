@@ -80,7 +80,11 @@ class LRScheduler:
 
 
 def for_each_group(name: str, values: T | Sequence[T], optimizer: Optimizer) -> list[T]:
-    """A setting that is one for all parameter groups, or a list with one for each. ValueError: another number."""
+    """A setting that is one for all parameter groups, or a list with one for each.
+
+    Raises:
+        ValueError: another number.
+    """
     groups = len(optimizer.param_groups)
     found = list(values) if isinstance(values, Sequence) else [values] * groups
     if len(found) != groups:
