@@ -40,7 +40,9 @@ def test_errors_are_in_a_section(path: Path) -> None:
             assert entries, name
         for entry in entries:
             error, colon, when = entry.partition(": ")
-            assert colon and ERROR.search(error) and when.rstrip().endswith("."), f"{name}: {entry!r}"
+            assert ERROR.search(error), f"{name}: {entry!r} names no error"
+            assert colon, f"{name}: {entry!r}"
+            assert when.rstrip().endswith("."), f"{name}: {entry!r} is not a sentence"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
