@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = sorted(p for folder in ("tinygrad_nn", "tui") for p in (ROOT / folder).rglob("*.py"))
 SECTIONS = ("Args", "Attributes", "Example", "Note", "Raises", "References", "Returns", "Yields")
-ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Refused|Warning)\b")
+ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Exists|Restart|Warning)\b")
 
 
 def docstrings(path: Path) -> Iterator[tuple[str, str]]:
@@ -34,7 +34,7 @@ def raises(text: str) -> tuple[str, list[str]]:
 def test_errors_are_in_a_section(path: Path) -> None:
     for name, text in docstrings(path):
         before, entries = raises(text)
-        told = re.search(r"(?:^|[.;] |\n)`?[A-Z]\w*Error`?(?:, \w+Error)*: ", before)
+        told = re.search(r"`?[A-Z]\w*Error`?(?:, \w+Error)*(?:: | for | where )", before)
         assert told is None, f"{name}: {told} belongs under Raises:"
         if "Raises:" in text:
             assert entries, name

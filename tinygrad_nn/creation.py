@@ -1,7 +1,7 @@
 """Making tensors: from arrays, constants, ranges, and random ones.
 
 What is random comes from `rng`, a `numpy.random.Generator`, or else from the default one that `manual_seed` seeds.
-`device` is "cpu", or left out: RuntimeError for another one.
+`device` is "cpu", or left out; another one is refused.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ def as_tensor(data: ArrayLike | Tensor, dtype: DTypeLike | None = None, device: 
 
 
 def from_numpy(array: Array) -> Tensor:
-    """A tensor that shares the memory of an array, and keeps its dtype. TypeError for what is not an array."""
+    """A tensor that shares the memory of an array, and keeps its dtype.
+
+    Raises:
+        TypeError: what is not an array.
+    """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy takes an array, not {type(array).__name__}: use tensor() or as_tensor()")
     return Tensor(array)

@@ -31,7 +31,11 @@ def available() -> int:
 
 
 def refuse_above(size: int, what: str, instead: str) -> None:
-    """ValueError if `size` bytes are more than half of what is available: `what` takes them, do `instead`."""
+    """Refuse `size` bytes, which `what` takes, if they are too many; `instead` says what to do.
+
+    Raises:
+        ValueError: they are more than half of the memory available.
+    """
     there = available()
     if size > SHARE * there and not os.environ.get(FORCE):
         raise ValueError(
@@ -50,7 +54,12 @@ def shown(size: float) -> str:
 
 
 def refuse_other_than_a_file(path: Path) -> None:
-    """ValueError for a pipe or a device, which would be waited for; OSError where there is nothing at all."""
+    """Refuse what is not a file: a pipe or a device would be waited for.
+
+    Raises:
+        ValueError: it is another thing.
+        OSError: nothing is there.
+    """
     if not stat.S_ISREG(path.stat().st_mode):
         kind = "folder" if path.is_dir() else "pipe or a device"
         raise ValueError(f"{path} is a {kind}, not a file")

@@ -96,11 +96,11 @@ def precision_score(
 ) -> float | Floats:
     """Of the samples predicted as a class, the share that is of it: TP / (TP + FP).
 
-    `average`: "binary" is that of `pos_label`, of two classes at most; "macro" the mean over the classes, "weighted" by
-    their samples; "micro" that of all counts together, Σ TP / Σ (TP + FP), which for one class a sample is the
-    accuracy; None gives each class its own, shape (n_classes,), in the order of `confusion_matrix`. `labels` are the
-    classes to count, in their order. A share of nothing is `zero_division`: 0, 1, NaN, which a mean leaves out, or by
-    default 0 with a UserWarning.
+    `average`: "binary" is the score of `pos_label`, of two classes at most; "macro" the mean over the classes,
+    "weighted" by their samples; "micro" the score of all counts together, Σ TP / Σ (TP + FP), which for one class a
+    sample is the accuracy; None gives each class its own, shape (n_classes,), in the order of `confusion_matrix`.
+    `labels` are the classes to count, in their order. A share of nothing is `zero_division`: 0, 1, NaN, which a mean
+    leaves out, or by default 0 with a UserWarning.
     """
     parts: Parts = lambda hits, predicted, actual: (hits, predicted)  # noqa: E731
     return _averaged("precision", y_true, y_pred, average, pos_label, labels, zero_division, parts)

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 
 def missing(module: str, here: Callable[[], list[str]], instead: Mapping[str, str]) -> Callable[[str], NoReturn]:
-    """The `__getattr__` of `module`, whose names `here` gives: AttributeError for a name that it has not.
+    """The `__getattr__` of `module`, whose names `here` gives. It refuses a name that the module does not have.
 
     `instead` says what to write for it; otherwise the closest name is suggested.
     """

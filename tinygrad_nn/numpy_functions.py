@@ -27,7 +27,7 @@ def _value(x: Any) -> Any:
 
 
 def _tensors(values: Sequence[Any]) -> list[Tensor]:
-    """Each as a Tensor; numbers and lists take the dtype of the Tensors beside them."""
+    """Each as a Tensor; numbers and lists take the dtype of the Tensors among them."""
 
     def tensor(x: Any) -> Tensor:
         if isinstance(x, Tensor | np.ndarray):
@@ -61,7 +61,7 @@ def _by_shape(function: Any) -> Callable[..., Any]:
 
 
 def _by_axes(function: Any) -> Callable[..., Any]:
-    """What puts the axes in another order: NumPy does it with those of an array of shape (0, 1, 2, ...)."""
+    """What puts the axes in another order: NumPy does it with the axes of an array of shape (0, 1, 2, ...)."""
     return lambda a, **others: ops.transpose(a, axes=function(np.empty(range(a.ndim)), **others).shape)
 
 

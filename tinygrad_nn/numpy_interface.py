@@ -17,7 +17,7 @@ import numpy as np
 from . import ops
 from .numpy_functions import ABSENT, FUNCTIONS, by_value
 
-# Written in C, these have no signature to ask for before NumPy 2.4; that of einsum leaves its options out even there.
+# Written in C, these have no signature to ask for before NumPy 2.4; einsum's leaves its options out even there.
 SIGNATURES: dict[Any, Callable[..., Any]] = {
     np.concatenate: lambda arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind": ...,
     np.dot: lambda a, b, out=None: ...,
@@ -49,7 +49,7 @@ UFUNCS: dict[Any, str] = {
     np.minimum: "minimum",
     np.matmul: "matmul",
 }
-# Those that give booleans, or take integers and booleans alone: no gradient is lost, the result is outside the graph.
+# What gives booleans, or takes integers and booleans alone: no gradient is lost, the result is outside the graph.
 PREDICATES = {
     *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
     *(np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
@@ -91,7 +91,7 @@ def numpy_signature(function: Any) -> inspect.Signature:
 
 @cache
 def _parameters(function: Any) -> tuple[Sequence[str], Mapping[str, Any], Collection[str]]:
-    """The parameters of a function in NumPy, their defaults, and those that its counterpart carries."""
+    """The parameters of a function in NumPy, their defaults, and which of them its counterpart carries."""
     defaults = {p.name: p.default for p in numpy_signature(function).parameters.values()}
     ours = inspect.signature(FUNCTIONS[function]).parameters
     everything = any(p.kind is p.VAR_KEYWORD for p in ours.values())

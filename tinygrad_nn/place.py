@@ -60,7 +60,7 @@ def caller(until: FrameType | None = None) -> Place:
 
 
 def stack(frame: FrameType | None, until: FrameType | None = None) -> Iterator[FrameType]:
-    """`frame` and those that called it, innermost first, no further than `until`."""
+    """`frame` and its callers, innermost first, no further than `until`."""
     while frame is not None:
         yield frame
         if frame is until:

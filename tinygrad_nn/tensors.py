@@ -147,7 +147,11 @@ def zero_gradient(t: Tensor) -> None:
 def tensor(
     data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None, *, device: Any = None
 ) -> Tensor:
-    """A new tensor with a copy of `data`. RuntimeError for another device than "cpu"."""
+    """A new tensor with a copy of `data`.
+
+    Raises:
+        RuntimeError: another device than "cpu".
+    """
     check_device(device)
     return Tensor(as_array(data, dtype).copy(), requires_grad)
 

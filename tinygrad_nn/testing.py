@@ -76,7 +76,7 @@ def gradgradcheck(
     that `create_graph=True` records, so a rule that means something else there is found as well.
 
     `grad_outputs` weigh the outputs that have a gradient, one for each, in its shape and float64; random by default.
-    Arguments and errors are those of `gradcheck`.
+    Arguments and errors are as in `gradcheck`.
 
     Raises:
         ValueError: also where no output has a gradient, or `grad_outputs` do not fit.
@@ -137,7 +137,7 @@ def _leaves(values: Tensor | Sequence[Any], name: str = "input") -> list[Any]:
 
 
 def _outputs(fn: Function, arguments: Sequence[Any]) -> list[Tensor]:
-    """The floating-point outputs; integers and booleans beside them have no derivative."""
+    """The floating-point outputs; integers and booleans have no derivative."""
     with enable_grad():
         outputs = _sequence(fn(*arguments))
     for i, y in enumerate(outputs):

@@ -184,7 +184,7 @@ EXPLANATIONS = {
 
         Weights should spread slowly from where they began; a layer whose two histograms stay equal does not learn.
         Activations piled up at both ends of tanh or sigmoid are saturated, their slope is near 0. A single spike
-        at 0 after ReLU with nothing beside it is a dead layer.
+        at 0 after ReLU and no other is a dead layer.
         """,
     ),
     "loss": Explanation(
@@ -217,7 +217,7 @@ EXPLANATIONS = {
         fault: rules on gradients speak only where the run does not learn. An empty pane is good news.
 
         x tries the first fix that hyperparameters make, on a branch: from epoch 0 where it takes another network, else
-        from before the finding. v shows what has come of it beside the original.
+        from before the finding. v shows what has come of it, compared with the original.
         """,
     ),
     "hyperparameters": Explanation(

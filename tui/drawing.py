@@ -151,7 +151,7 @@ def curve(
     """Join the points (x, y) by lines in braille, 2 x 4 dots a cell.
 
     NaN is a gap, an infinite coordinate is at the edge, and lines are cut at the ranges. Dots of several
-    curves share a cell, whose colour is that of the last.
+    curves share a cell, which has the colour of the last.
     """
     rows, columns = canvas.window(region)
     wide, high = 2 * (columns.stop - columns.start), 4 * (rows.stop - rows.start)

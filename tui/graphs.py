@@ -54,7 +54,7 @@ def draw(
             told = _exported(session, output) if found is None else _drawn(found, output, **look)
     except (DrawingError, ImportError, NotImplementedError, ValueError) as error:
         raise Refused(str(error)) from None
-    if notes and found is not None:  # there is no Graphviz: what there is instead
+    if notes and found is not None:  # without Graphviz: what else can be had
         say(text(found, look["level"], look["depth"]))
         complain(str(notes[0].message))
         return Exit.CANNOT

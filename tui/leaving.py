@@ -34,7 +34,7 @@ SIGNALS = {
     if hasattr(signal, name)
 }
 WORDS = {Exit.HUNG_UP: "the terminal has gone", Exit.INTERRUPTED: "interrupted", Exit.TERMINATED: "terminated"}
-WAKE, STOP = 0, 255  # in the pipe, beside the numbers of signals
+WAKE, STOP = 0, 255  # in the pipe, next to the numbers of signals
 GRACE = 1.0  # seconds for what is to be done once a process was told to go
 SAVING = 5.0  # seconds that saving may take at the end, where the disk is slow
 SPEAKING = 0.5  # for the last words, and the terminal as it was: perhaps nobody reads it

@@ -33,8 +33,8 @@ class Mark:
 def at(snapshot: Snapshot, epoch: int | None) -> Snapshot:
     """The run as it was at the end of `epoch`; the snapshot itself if None, or where the branch knows of no such epoch.
 
-    `loss` is the epoch's mean, since those of batches are not kept, and `lr` that of its last step. What is of the
-    branch as a whole stays: `known`, `branches`, `changes`.
+    `loss` is the epoch's mean, since the losses of batches are not kept, and `lr` the rate of its last step. What is of
+    the branch as a whole stays: `known`, `branches`, `changes`.
     """
     if epoch is None or epoch >= len(snapshot.known):
         return snapshot

@@ -107,7 +107,7 @@ class ShowGraph:
 
 @dataclass(frozen=True)
 class Break:
-    """Stop where one of these conditions holds after a step; they replace those that were set."""
+    """Stop where one of these conditions holds after a step; they replace the ones that were set."""
 
     conditions: tuple[str, ...]
 

@@ -93,7 +93,7 @@ def _replay(arguments: Sequence[str]) -> int:
 def _runs_parser() -> Parser:
     parser = Parser("nn-debug runs", description="The recorded runs, the newest first.")
     parser.add_argument("filter", nargs="*", help="only those whose name or file holds all of these words")
-    parser.add_argument("--remove", action="store_true", help="delete those that are listed")
+    parser.add_argument("--remove", action="store_true", help="delete the runs that are listed")
     parser.add_argument("--yes", action="store_true", help="do not ask before deleting")
     parser.add_argument("--in", dest="folder", type=Path, metavar="FOLDER", help=f"(default: {directory()})")
     parser.add_argument("--json", action="store_true", help="write the list as JSON, and nothing else")
@@ -205,7 +205,7 @@ def _compare(arguments: Sequence[str]) -> int:
         table.add_row(knob.label, *(knob.show(own[name]) if name in own else "–" for own in values))
     console().print(table)
     if alike:
-        say(f"the lowest validation loss is that of {best.path.stem}")
+        say(f"{best.path.stem} has the lowest validation loss")
     return Exit.FINE
 
 

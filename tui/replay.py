@@ -46,10 +46,13 @@ def opened(path: Path, resume: bool) -> Trainee:
 
 
 class Replay:
-    """The run in a file, as a `Trainee`. `RunFileError` where it is not a run.
+    """The run in a file, as a `Trainee`.
 
     While another process writes the file, its newest moment is shown as it comes; to pause lets the view stand still,
     and to run follows again.
+
+    Raises:
+        RunFileError: it is not a run.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -186,7 +189,7 @@ class Replay:
         history = known[: epoch + 1] if epoch >= 0 else known
         last, before = history[-1], history[-2] if len(history) > 1 else None
         hp = branch.hyperparameters
-        for change in branch.changes:  # those of its parent are in what it begins with: again they change nothing
+        for change in branch.changes:  # its parent's changes are in what it begins with: again they change nothing
             hp = hp.replace(**{change.name: change.after})
         for change in reversed(branch.changes):
             if change.step > last.step:

@@ -36,7 +36,7 @@ def check_size() -> None:
 
 
 def open_screen(start: Start) -> int:
-    """Train beside the screen until it is closed; the exit code."""
+    """Train in a second process until the screen is closed; the exit code."""
     check_terminal()
     inferior = Inferior(start)
 

@@ -1,4 +1,4 @@
-"""The worker: a Session training beside the screen, behind a small protocol.
+"""The worker: a Session that trains in a process of its own, behind a small protocol.
 
 Commands go in through a queue; out comes a mailbox with room for one frozen `Snapshot`, always the
 newest. The screen looks into the mailbox when it wants to draw, so the training never waits for it,
@@ -238,7 +238,7 @@ class _Loop:
             session.layers = layers
 
     def trouble(self) -> str:
-        """What has gone wrong beside the training, and was not told yet."""
+        """What has gone wrong outside the training, and was not told yet."""
         wrong = [listener.error for listener in self.session.listeners if listener.error]
         if not self.session.repeatable:
             wrong.append(UNREPEATABLE)

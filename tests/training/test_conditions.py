@@ -95,7 +95,7 @@ def test_it_says_by_which_values_it_was_decided():
         ("loss > ) 3", "is not a condition"),
         ("los > 1", r"there is no name 'los': did you mean loss\? They are loss, step"),
         ("loss", "is a number, not a condition"),
-        ("grad_rms < 1", r'grad_rms is that of each layer, write grad_rms\["1"\]'),
+        ("grad_rms < 1", r'grad_rms is a figure of each layer, write grad_rms\["1"\]'),
         ('grad_rms["7"] < 1', "there is no layer '7'"),
         ("finding('vanishing_gradint')", "there is no rule 'vanishing_gradint': did you mean vanishing_gradient"),
         ("finding(3)", "finding takes the name of a rule"),

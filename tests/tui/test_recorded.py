@@ -75,7 +75,7 @@ def test_a_run_is_recorded_listed_resumed_compared_exported_and_removed(nn_debug
     compared = nn_debug("compare", path.name, str(stopped))
     assert "goal" in compared
     assert "hidden" not in compared
-    assert f"the lowest validation loss is that of {path.stem}" in compared
+    assert f"{path.stem} has the lowest validation loss" in compared
     assert "two runs or more" in nn_debug("compare", path.name, code=2)
 
     table = tmp_path / "out.csv"

@@ -80,7 +80,7 @@ class Leaf:
 class Into:
     """A backward rule, of a primitive without attributes, that can write to memory: `rule(lent, g, y, *inputs)`.
 
-    `lent` is None, or an array to write the gradient to and to return; ValueError where it does not fit.
+    `lent` is None, or an array to write the gradient to and to return; it must fit.
     """
 
     __slots__ = ("rule",)
@@ -162,7 +162,11 @@ def refuse_unfit(numbers: Any, dtype: np.dtype[Any]) -> None:
 
 
 def refuse_tensors_in(value: Any) -> None:
-    """TypeError for a tuple or a list that holds Tensors: as an operand it is not an array."""
+    """Refuse a tuple or a list that holds Tensors: as an operand it is not an array.
+
+    Raises:
+        TypeError: it holds a Tensor.
+    """
     if isinstance(value, tuple | list) and any(isinstance(part, Value) for part in value):
         if hasattr(value, "values"):
             raise TypeError("an operand is a Tensor, an array or numbers, not values with their indices: take .values")

@@ -19,7 +19,7 @@ class Batches:
 
     `data` is a `Dataset` or a pair of arrays of equal length, which are copied only where they are not contiguous.
     Without `rng` the order comes from the generator that is the default when the epoch starts. With `drop_last`, what
-    is left at the end of an epoch and fills no batch is left out. Without `shuffle` the order is that of the data, and
+    is left at the end of an epoch and fills no batch is left out. Without `shuffle` the order is the data's, and
     nothing is drawn.
 
     A debugger goes batch by batch: `start_epoch()`, then `next_batch()` until `done`. `batch_size` may be changed

@@ -32,7 +32,11 @@ def names() -> tuple[str, ...]:
 
 
 def describe(name: str) -> str:
-    """What a data set is, in a line. `ValueError` for an unknown name."""
+    """What a data set is, in a line.
+
+    Raises:
+        ValueError: an unknown name.
+    """
     _known(name)
     return (SHIPPED.get(name) or GENERATED[name])[1]
 

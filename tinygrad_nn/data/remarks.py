@@ -10,7 +10,7 @@ import numpy as np
 from .dataset import Array
 
 FAR = 20.0  # so many times the spread of the others lies what looks like a mark for no value
-CODES = (-999, -9999, -99, 9999, 99999, 999)  # numbers that often stand for no value
+CODES = (-999, -9999, -99, 9999, 99999, 999)  # numbers that often stand for a missing value
 
 
 def of_numbers(name: str, column: Array) -> list[str]:

@@ -17,7 +17,11 @@ class _Scaler(ABC):
     n_features_in_: int
 
     def fit(self, x: Array) -> Self:
-        """Learn from x (samples, features), in float64. ValueError if it is empty, not 2-D or not finite."""
+        """Learn from x (samples, features), in float64.
+
+        Raises:
+            ValueError: it is empty, not 2-D or not finite.
+        """
         if x.ndim != 2 or not x.size:
             raise ValueError(f"a scaler is fitted on (samples, features), not {x.shape}")
         finite = np.isfinite(x)

@@ -422,7 +422,7 @@ def not_learning(history: Sequence[EpochRecord], limits: Thresholds, facts: Fact
     )
 
 
-# The first that are found lead: what they explain is not said beside them.
+# The first that are found lead: what they explain is not said again.
 RULES = (
     not_finite,
     dropout_high,

@@ -41,7 +41,7 @@ class _Folding:
         self.gone: set[int] = set()
         self.groups = dict(graph.group)
         self.group_of = {node.id: node.group for node in graph.nodes}
-        self.ends: dict[int, int] = {}  # from an operation of a later part to that of the first
+        self.ends: dict[int, int] = {}  # from an operation of a later part to its like in the first
         self.children: dict[int | None, list[int]] = defaultdict(list)
         self.members: dict[int | None, list[int]] = defaultdict(list)
         for group in graph.groups:
@@ -80,7 +80,7 @@ class _Folding:
     # --- chains of equal parts
 
     def fold_items(self, parent: int | None, items: Sequence[_Item]) -> None:
-        """Fold the longest chains among `items`, those that overlap a longer one excepted."""
+        """Fold the longest chains among `items`, but none that overlaps a longer one."""
         taken = np.zeros(len(items), bool)
         for start, period, count in self.candidates(items):
             parts = [items[start + i * period : start + (i + 1) * period] for i in range(count)]

@@ -105,7 +105,7 @@ def _repeats(graph: Graph, inner: int | None, outer: Group) -> int:
 
 
 def with_arrays(graph: Graph) -> Graph:
-    """Between an operation and those that use its result: the array, which is kept for the backward pass."""
+    """Between an operation and the users of its result: the array, which is kept for the backward pass."""
     nodes: list[GraphNode] = []
     edges: list[Edge] = []
     number = max((n.id for n in graph.nodes), default=0) + 1

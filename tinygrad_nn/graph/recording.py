@@ -129,7 +129,7 @@ class trace(Observer):  # noqa: N801 - named like detect_anomaly
         self._derived.clear()
 
     def _enter_calls(self, forward: list[FrameType]) -> None:
-        """Know the calls that an operation is in; those that the one before was in too are the same."""
+        """Know the calls that an operation is in; calls that the operation before was in are the same."""
         before, self._calls = self._calls, []
         for depth, frame in enumerate(reversed(forward)):
             if depth < len(before) and before[depth][0] is frame:

@@ -12,7 +12,7 @@ WIDEST = 100  # characters of an operation's inputs
 def text(graph: Graph, level: Level | None = None, depth: int | None = None, folded: bool = True) -> str:
     """A line for each operation, under its modules, with the shape it gives and what goes into it.
 
-    `level`, `depth` and `folded` are those of `at_level`; "arrays" adds nothing here, sizes are in every line.
+    `level`, `depth` and `folded` mean what they do in `at_level`; "arrays" adds nothing here, sizes are in every line.
     What comes from the line before goes without saying.
     """
     shown = at_level(graph, "operations" if level == "arrays" else level, depth, folded)

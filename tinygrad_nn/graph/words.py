@@ -56,7 +56,7 @@ def known(graph: Graph, node: GraphNode) -> list[str]:
 
 
 def gradients(node: GraphNode) -> str:
-    """The gradient norm; of equal ones drawn once, that of the first and the last."""
+    """The gradient norm; of equal nodes drawn once, the norms of the first and the last."""
     if node.gradient_last is None:
         return f"{node.gradient:.2g}"
     return f"{node.gradient:.2g} … {node.gradient_last:.2g}"

@@ -26,7 +26,7 @@ SIGNS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _alike(a: Array, b: Any) -> tuple[Array, Any]:
-    """Two operands of a comparison: beside one with axes, a single number of the same kind takes its dtype."""
+    """Two operands of a comparison: a single number takes the dtype of one with axes, if it is of that kind."""
     if (
         isinstance(b, np.ndarray)
         and a.dtype != b.dtype

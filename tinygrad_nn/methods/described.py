@@ -43,7 +43,11 @@ def plain_data(value: Any) -> Any:
 
 
 def in_floating_point(x: Any, dtype: DTypeLike | None) -> Any:
-    """In a floating-point dtype, if one is asked for. TypeError for another one."""
+    """In a floating-point dtype, if one is asked for.
+
+    Raises:
+        TypeError: another dtype.
+    """
     if dtype is None:
         return x
     if np.dtype(dtype).kind != "f":

@@ -88,7 +88,7 @@ class Elementwise(Described[R]):
         return ops.minimum(self, other)
 
     def where(self, condition: Value | Array, other: Operand) -> R:
-        """These elements where `condition` holds, those of `other` elsewhere."""
+        """These elements where `condition` holds, elements of `other` elsewhere."""
         return ops.where(condition, self, other)
 
     def softmax(self, axis: int | None = None, dtype: DTypeLike | None = None, *, dim: int | None = None) -> R:

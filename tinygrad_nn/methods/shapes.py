@@ -32,7 +32,7 @@ def _part(index: Any) -> Index:
 
 
 def steps_of(index: Index | tuple[Index, ...], axes: int) -> tuple[Any, Any]:
-    """An index of so many axes in one step, or in two: single places beside arrays are taken first, as in PyTorch.
+    """An index of so many axes in one step, or in two: single places next to arrays are taken first, as in PyTorch.
 
     NumPy takes `x[0, :, array]` at once, and puts the array's axes in front of all others.
     """

@@ -152,8 +152,8 @@ class Softplus(Module):
 class Softmax(Module):
     """exp(x) / Σ exp(x) along the axis `dim` (or `axis`): positive numbers that sum to 1.
 
-    Without either it is the last axis of an input of up to two; a ValueError for more. As the last step before a loss
-    use `CrossEntropyLoss` on the logits instead.
+    Without either it is the last axis of an input of up to two; an input of more is refused. As the last step before a
+    loss use `CrossEntropyLoss` on the logits instead.
     """
 
     def __init__(self, dim: int | None = None, *, axis: int | None = None) -> None:

@@ -157,7 +157,7 @@ class ModuleDict(Module):
         self.update(modules)
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add modules, or put them in the place of those of the same names."""
+        """Add modules, or put them in the place of modules of the same names."""
         for name, module in modules.items() if isinstance(modules, Mapping) else modules:
             self[name] = module
 

@@ -61,7 +61,11 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """Fill with the identity matrix. ValueError for a tensor that is not a matrix."""
+    """Fill with the identity matrix.
+
+    Raises:
+        ValueError: a tensor that is not a matrix.
+    """
     if tensor.ndim != 2:
         raise ValueError(f"eye_ fills a matrix, not a tensor of shape {tensor.shape}")
     rows, columns = tensor.shape
@@ -76,7 +80,11 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, *, rng: Rng = None)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: Rng = None) -> Tensor:
-    """Fill from the normal distribution N(mean, std²). `ValueError` if std is negative."""
+    """Fill from the normal distribution N(mean, std²).
+
+    Raises:
+        ValueError: std is negative.
+    """
     if not std >= 0:
         raise ValueError(f"normal_ needs std >= 0, not {std}")
     return _fill(tensor, rng_or_default(rng).normal(mean, std, tensor.shape))
@@ -176,7 +184,7 @@ def kaiming_normal_(
     """Fill from N(0, gain² / fan), by default N(0, 2 / fan_in) (He et al. 2015, eq. 10).
 
     A ReLU halves the mean square of what passes; the 2 makes up for it. `a` is the negative slope
-    of a leaky ReLU (eq. 15). "fan_in" keeps the scale of activations, "fan_out" that of gradients.
+    of a leaky ReLU (eq. 15). "fan_in" keeps the scale of activations, "fan_out" the scale of gradients.
     """
     return normal_(tensor, 0.0, _he_std(tensor, a, mode, nonlinearity), rng=rng)
 
@@ -213,8 +221,11 @@ BEFORE_ACTIVATION = {
 def auto(activation: str) -> str:
     """The name of the initialiser for a weight before `activation`, itself a name.
 
-    "xavier_uniform" before tanh, sigmoid and no activation (Glorot & Bengio 2010), "he_normal"
-    before the ReLU family (He et al. 2015). `ValueError` for an activation that is not known.
+    "xavier_uniform" before tanh, sigmoid and no activation (Glorot & Bengio 2010), "he_normal" before the ReLU family
+    (He et al. 2015).
+
+    Raises:
+        ValueError: an activation that is not known.
     """
     if activation not in BEFORE_ACTIVATION:
         raise ValueError(f"no activation {activation!r}: choose from {', '.join(BEFORE_ACTIVATION)}")

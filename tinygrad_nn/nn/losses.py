@@ -217,7 +217,9 @@ class BCELoss(_Weighted):
 
     `weight` multiplies the single losses and must broadcast to the shape of the input. As in PyTorch a logarithm counts
     -100 at least, and 1 / p(1 - p) in the gradient 1e12 at most; `BCEWithLogitsLoss` loses nothing there.
-    `ValueError` for an input outside [0, 1].
+
+    Raises:
+        ValueError: an input outside [0, 1].
     """
 
     def forward(self, input: Tensor, target: Target) -> Tensor:

@@ -29,8 +29,8 @@ class Row:
     depth: int
     kind: str  # the class
     output_shapes: tuple[Shape, ...]  # of its last call, batch axis first; empty if it was not called
-    parameters: int  # elements of its own, not those of the modules within it
-    trainable: int  # those of them that require gradients
+    parameters: int  # elements of its own, without the modules within it
+    trainable: int  # of these, how many require gradients
     shared: int  # elements of its own that a row above has counted
     memory: int  # bytes of its own parameters and buffers
 
@@ -72,10 +72,10 @@ class Summary:
 def summary(model: Module, input_shape: Sequence[int] | Sequence[Sequence[int]], batch: int = 1) -> Summary:
     """The modules of `model` with the shapes of their outputs, their parameters and their memory.
 
-    `input_shape` is that of one example, without the batch axis, which is put before it with length
+    `input_shape` is the shape of one example, without the batch axis, which is put before it with length
     `batch`: (features,) or (channels, height, width). A model of several inputs takes a list of shapes.
 
-    The shapes are those of one forward pass over zeros, of the dtype of the first parameter, in
+    The shapes come from one forward pass over zeros, of the dtype of the first parameter, in
     evaluation mode and without hooks. It runs on a copy: training flags, buffers, gradients, generators
     and whatever else `model` holds stay as they are, also when `forward` raises.
     """

@@ -1,7 +1,7 @@
 """Module: a part of a network, made of parameters, buffers and smaller modules.
 
 A module keeps everything as ordinary attributes; what it consists of is found by looking through
-them, in the order of their assignment. There is no second registry to keep in step, nothing that a
+them, in the order of their assignment. No second registry has to be kept in step, nothing that a
 constructor has to prepare, and reading `layer.weight` is as quick as reading any attribute.
 """
 
@@ -318,7 +318,7 @@ class Module:
                 zero_gradient(parameter)
 
     def to(self, *what: Any, dtype: DTypeLike | None = None, device: Any = None, non_blocking: bool = False) -> Self:
-        """Cast all floating-point parameters and buffers, with their gradients, to a dtype, or to that of a tensor.
+        """Cast all floating-point parameters and buffers, with their gradients, to a dtype, or to a tensor's dtype.
 
         They stay the same objects; optimisers are to be made afterwards. A device may be named: it is "cpu".
 
@@ -409,7 +409,7 @@ class Module:
     def load_state_dict(self, state_dict: Mapping[str, ArrayLike | Tensor], strict: bool = True) -> IncompatibleKeys:
         """Write the values of `state_dict` into the parameters and buffers, in place, cast to their dtypes.
 
-        `ValueError` that names every missing, unexpected and misshapen entry and those of a kind that
+        `ValueError` that names every missing, unexpected and misshapen entry and each of a kind that
         would lose its meaning (a float for an integer), before anything is changed. With `strict=False`
         missing and unexpected entries are left alone and returned.
         """

@@ -75,7 +75,10 @@ class BatchNorm1d(_BatchNorm):
     momentum None they are the means over all batches so far, which `num_batches_tracked` counts. In evaluation the
     running ones are used, and for a training batch of one element a channel as well, which has no spread (PyTorch
     refuses it). Without `track_running_stats` the batch's own are used always; without `affine` there is no weight and
-    no bias, without `bias` no bias. ValueError for another shape.
+    no bias, without `bias` no bias.
+
+    Raises:
+        ValueError: an input of another shape.
     """
 
     ndims = (2, 3)
@@ -92,9 +95,12 @@ class BatchNorm2d(_BatchNorm):
 class LayerNorm(Module):
     """(x - mean) / sqrt(var + eps) · weight + bias, over the last axes of each example (Ba et al. 2016, eq. 4).
 
-    `normalized_shape` is the length of the last axis, or those of the last axes: x (..., *normalized_shape), weight and
-    bias too. Without `elementwise_affine` there is neither, without `bias` no bias. The same in training and
-    evaluation. ValueError for other last axes.
+    `normalized_shape` is the length of the last axis, or the lengths of the last axes: x (..., *normalized_shape),
+    weight and bias too. Without `elementwise_affine` there is neither, without `bias` no bias. The same in training and
+    evaluation.
+
+    Raises:
+        ValueError: an input with other last axes.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from .module import Module, Parameter
 
 
 def weights(module: Module) -> list[Parameter]:
-    """The parameters that a penalty should cover, those of 2 dimensions or more.
+    """The parameters that a penalty should cover: all of 2 dimensions or more.
 
     Biases and the scales of normalisation are left free: each governs one variable only, needs
     little data to fit, and held back underfits (Goodfellow et al. 2016, section 7.1).
@@ -56,7 +56,7 @@ def elastic_net_penalty(parameters: Iterable[Tensor], l1_ratio: float = 0.5) -> 
 
 
 def soft_threshold_(parameters: Iterable[Tensor], threshold: float) -> None:
-    """Move every weight towards 0 by `threshold`, in place; one that is no further from it becomes exactly 0.
+    """Move every weight towards 0 by `threshold`, in place; a weight nearer to 0 than that becomes exactly 0.
 
     w = sign(w) · max(|w| - threshold, 0), the proximal map of threshold · |w|. After each step of plain SGD, with
     threshold lr · λ, it is iterative soft thresholding (ISTA: Daubechies, Defrise & De Mol 2004), which minimises loss

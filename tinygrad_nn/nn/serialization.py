@@ -41,7 +41,7 @@ def save(state: Module | Mapping[str, ArrayLike | Tensor], path: StrPath) -> Non
     """Write a module's `state_dict`, or one given as a mapping, to the safetensors file `path`.
 
     The file is replaced as a whole: if the process or the machine stops at any moment, `path` holds
-    all of the old or all of the new, and at worst a hidden temporary file is left beside it. What is
+    all of the old or all of the new, and at worst a hidden temporary file is left in the folder. What is
     used in two places is written under both names.
 
     Raises:
@@ -108,7 +108,7 @@ def _array(entry: Mapping[str, Any]) -> Array:
 
 
 def _metadata(content: bytes) -> dict[str, str]:
-    """The texts beside the weights: the header, JSON, follows its own length in 8 bytes."""
+    """The texts kept with the weights: the header, JSON, follows its own length in 8 bytes."""
     import json  # here, as pathlib below: a library that is imported for its tensors need not wait for them
 
     length = int.from_bytes(content[:8], "little")

@@ -1,4 +1,4 @@
-"""The operations: a table of primitives, each forward rule beside its backward rules, and what is composed of them.
+"""The operations: a table of primitives, each forward rule next to its backward rules, and what is composed of them.
 
 `TABLE` holds every primitive by name, so that tests and tools can enumerate them. What is not a primitive (`mean`,
 `matmul` of any number of axes, `gelu`, the losses) is composed of primitives. Each works on arrays and on Tensors.

@@ -14,7 +14,7 @@ from ..core.node import Axis, Value
 
 
 def counted(axis: Any, shape: tuple[int, ...], new: int = 0) -> int:
-    """One axis, counted from 0, where there are those of `shape` and `new` ones.
+    """One axis, counted from 0, among the axes of `shape` and `new` more.
 
     Raises:
         AxisError (an IndexError and a ValueError): the shape has no such axis.

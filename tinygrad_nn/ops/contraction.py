@@ -148,8 +148,11 @@ primitive: Primitive = Primitive(
 def einsum(subscripts: str, *operands: Any) -> Any:
     """The sum of products that `subscripts` describes (`np.einsum`), such as `"bij,bjk->bik"`.
 
-    With `...` for any further axes and with the output left out, as in NumPy; a letter twice in one
-    operand is its diagonal. ValueError for subscripts that do not fit the operands.
+    With `...` for any further axes and with the output left out, as in NumPy; a letter twice in one operand is its
+    diagonal.
+
+    Raises:
+        ValueError: subscripts that do not fit the operands.
     """
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")

@@ -238,7 +238,7 @@ conv2d_input: Primitive = Primitive(
     _conv2d_input,
     lambda h, y, g, weight, shape, **how: convolution(h, weight, **how),
     lambda h, y, g, weight, shape, **how: conv2d_weight(h, g, size=tuple(weight.shape[2:]), **how),
-    doc="The gradient of a convolution's images, from that of its result and the filters.",
+    doc="The gradient of a convolution's images, from the gradient of its result and the filters.",
 )
 conv2d_weight: Primitive = Primitive(
     "conv2d_weight",
@@ -265,7 +265,8 @@ def conv2d(
     height' = (height + 2 padding - dilation (kernel height - 1) - 1) // stride + 1. `padding` is also "valid" (0) or,
     where stride is 1, "same" (height' = height; of an odd number of zeros the one more is after the image).
 
-    ValueError for shapes and options that do not fit.
+    Raises:
+        ValueError: shapes and options that do not fit.
     """
     if x.ndim == 3 and weight.ndim == 4:
         y = conv2d(reshape(x, shape=(1, *x.shape)), weight, bias, stride, padding, dilation, groups)
@@ -405,7 +406,10 @@ def max_pool2d(
 
     x (..., height, width). What is around the image is -infinity. With `ceil_mode` the last windows may reach beyond
     it. Of equal ones the first gets the gradient, of NaN the last, as in PyTorch. With `return_indices` the result is a
-    pair: these elements, and where each is in its image, counted row by row. ValueError for windows that do not fit.
+    pair: these elements, and where each is in its image, counted row by row.
+
+    Raises:
+        ValueError: windows that do not fit.
     """
     at = _pooling(x, kernel_size, stride, padding, dilation, ceil_mode)
     y = maxima(x, size=at.size, stride=at.stride, padding=at.padding, dilation=at.dilation)
@@ -427,9 +431,11 @@ def avg_pool2d(
 ) -> Any:
     """The mean of each window (`torch.nn.functional.avg_pool2d`), by default side by side.
 
-    x (..., height, width). The zeros around the image count too, unless `count_include_pad` is False; what
-    `ceil_mode` adds beyond them does not. `divisor_override` divides the sums instead. ValueError for windows that do
-    not fit.
+    x (..., height, width). The zeros around the image count too, unless `count_include_pad` is False; what `ceil_mode`
+    adds beyond them does not. `divisor_override` divides the sums instead.
+
+    Raises:
+        ValueError: windows that do not fit.
     """
     at = _pooling(x, kernel_size, stride, padding, 1, ceil_mode)
     if divisor_override is not None and divisor_override < 1:

@@ -56,7 +56,7 @@ __all__ = [
 
 def _power(a: Any, b: Any) -> Any:
     # Products for small powers: NumPy's float32 power is 290 times slower where signs are mixed.
-    # Those of whole numbers and booleans have a dtype that a product has not.
+    # Powers of whole numbers and booleans have a dtype that a product does not have.
     if (b.__class__ is int or b.__class__ is float) and a.dtype.kind == "f":
         if b == 2:
             return a * a
@@ -126,7 +126,7 @@ def _larger(g: Any, a: Any, b: Any) -> Any:
 
 
 def _relu(x: Array) -> Any:
-    return np.maximum(x, np.zeros(x.shape, x.dtype))  # beside one zero, NumPy takes three times as long
+    return np.maximum(x, np.zeros(x.shape, x.dtype))  # with a single zero NumPy takes three times as long
 
 
 def _leaky(x: Array, *, slope: float) -> Any:

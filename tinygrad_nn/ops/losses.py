@@ -76,8 +76,10 @@ bce_logits = Primitive(
 def cross_entropy(logits: Any, target: Any) -> Any:
     """The mean of -log softmax(logits)[target] (`torch.nn.functional.cross_entropy`).
 
-    logits (batch, classes), floating; target (batch,), class indices. `ValueError` for shapes that
-    do not fit or an index that is not a class.
+    logits (batch, classes), floating; target (batch,), class indices.
+
+    Raises:
+        ValueError: shapes that do not fit or an index that is not a class.
     """
     indices, shape = as_array(target), logits.shape
     if len(shape) != 2 or indices.shape != shape[:1]:

@@ -236,7 +236,11 @@ def pad(x: Any, widths: Sequence[tuple[int, int]]) -> Any:
 
 
 def one_hot(indices: Any, num_classes: int) -> Any:
-    """Rows of zeros with a 1 at each index, float32 (..., num_classes). ValueError for an index that is not a class."""
+    """Rows of zeros with a 1 at each index, float32 (..., num_classes).
+
+    Raises:
+        ValueError: an index that is not a class.
+    """
     array = np.asarray(indices.data if isinstance(indices, Value) else indices)
     if array.dtype.kind not in "iu":
         raise TypeError(f"one_hot needs integers, not {array.dtype}")

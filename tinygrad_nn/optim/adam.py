@@ -78,7 +78,7 @@ class Adam(Optimizer):
                 bucket.state["max_v"] = np.zeros_like(bucket.all.data)
 
     def _keep(self, group: ParamGroup) -> None:
-        """Give the moments of a group, which are kept without their factors, those of the betas that it has now."""
+        """Give the moments of a group, which are kept without their factors, the factors of its betas of now."""
         betas = group["betas"]
         before = group.get("kept_betas") or betas
         if tuple(before) != tuple(betas):  # a schedule has changed them

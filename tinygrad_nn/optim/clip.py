@@ -14,7 +14,7 @@ from ..tensors import Tensor
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0) -> float:
     """Scale all gradients together, in place, so that their norm is at most `max_norm`; the norm before.
 
-    The norm is that of all gradients laid out as one vector, ‖g‖ = (Σ |g_i|^p)^(1/p) with p = `norm_type`
+    The norm is taken over all gradients as one vector, ‖g‖ = (Σ |g_i|^p)^(1/p) with p = `norm_type`
     (infinity: the largest |g_i|). Where it is more than `max_norm`, g *= max_norm / (‖g‖ + 1e-6): the
     direction stays (Pascanu, Mikolov & Bengio 2013, algorithm 1; the 1e-6 is PyTorch's). Parameters
     without a gradient are passed over; with none at all the norm is 0. A `max_norm` of infinity only measures.

@@ -166,7 +166,11 @@ class Optimizer:
             self.add_param_group(group)  # type: ignore[arg-type]
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
-        """Add parameters with settings of their own. `ValueError` for a parameter that is there already."""
+        """Add parameters with settings of their own.
+
+        Raises:
+            ValueError: a parameter that is there already.
+        """
         unknown = set(group) - set(self.defaults) - {"params"}
         if unknown:
             raise ValueError(
@@ -190,7 +194,11 @@ class Optimizer:
         self._buckets += [(number, _Bucket(same, self.state_names)) for same in by_dtype.values()]
 
     def check(self, settings: Mapping[str, Any]) -> None:
-        """`ValueError` for a setting outside its range; subclasses add their own."""
+        """Check the settings; subclasses add their own.
+
+        Raises:
+            ValueError: a setting outside its range.
+        """
         require(settings, "lr", 0)
         require(settings, "weight_decay", 0)
 

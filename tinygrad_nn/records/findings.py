@@ -22,7 +22,7 @@ class Finding:
     """What one rule has found.
 
     `layers` are the numbers of the layers concerned, `first_epoch` the epoch from which it holds,
-    `numbers` what was measured beside its threshold, `remedies` the best first.
+    `numbers` what was measured and its threshold, `remedies` the best first.
     """
 
     rule: str
@@ -40,7 +40,7 @@ class Finding:
 class Facts:
     """What is known of a run besides its records.
 
-    `settings` are its hyperparameters by name; `heard` are those that do something in it, None where that is not
+    `settings` are its hyperparameters by name; `heard` are the settings that do something in it, None where that is not
     known: an experiment with a model of its own may not read `activation`. `constant_loss` is the training loss of the
     best guess that is the same for every example, None where that is not known.
     """
@@ -50,7 +50,10 @@ class Facts:
     constant_loss: float | None = None
 
     def offered(self, remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
-        """Those that would change something, with what they would change; what is not heard is left to a person."""
+        """The remedies that would change something, and what they change.
+
+        Settings that are not heard are left to a person.
+        """
         kept: dict[object, Remedy] = {}
         for remedy in remedies:
             changes = {n: v for n, v in remedy.changes.items() if n not in self.settings or self.settings[n] != v}

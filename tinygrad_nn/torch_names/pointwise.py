@@ -158,7 +158,7 @@ def reciprocal(input: Tensor) -> Tensor:
 
 
 def floor(input: Tensor) -> Tensor:
-    """The largest whole number not above; its gradient is 0, as those of the three below."""
+    """The largest whole number not above; its gradient is 0, as for the three below."""
     return _rounded(np.floor, input)
 
 

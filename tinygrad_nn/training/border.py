@@ -38,7 +38,7 @@ MISFITS = (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeEr
 class Border:
     """An experiment with what its author has written checked: the attributes at once, what methods return as it comes.
 
-    Its methods are those of the experiment, and two for what came from them at work, `output` and `value`. They raise
+    It has the methods of the experiment, and two for what came from them at work, `output` and `value`. They raise
     `ExperimentError`; what the author's own lines raise comes through as it is. `reads` are the hyperparameters that
     the methods have looked at so far.
     """
@@ -130,7 +130,11 @@ class Border:
         )
 
     def check_reach(self, loss: Tensor, model: nn.Module, optimizer: optim.Optimizer) -> None:
-        """`ExperimentError` where a loss comes from a Parameter that nothing will train."""
+        """Refuse a loss that comes from a Parameter that nothing will train.
+
+        Raises:
+            ExperimentError: it does.
+        """
         known = set(map(id, model.parameters())) | _held(optimizer)
         for parameter in _leaves(loss):
             if isinstance(parameter, nn.Parameter) and id(parameter) not in known:
@@ -218,7 +222,11 @@ def _leaves(result: Tensor) -> Iterator[Tensor]:
 
 
 def check_attributes(experiment: Experiment) -> None:
-    """`ExperimentError` where an attribute of the experiment is not what it must be."""
+    """Check the attributes of the experiment.
+
+    Raises:
+        ExperimentError: one is not what it must be.
+    """
     if not isinstance(experiment, Experiment):
         raise ExperimentError(f"an experiment must be an Experiment; it is {described(experiment)}")
     wanted: dict[str, tuple[str, Callable[[Any], bool]]] = {
@@ -249,7 +257,11 @@ def check_attributes(experiment: Experiment) -> None:
 
 
 def check_parts(model: nn.Module, where: str) -> None:
-    """`ExperimentError` where a network has nothing to learn, or parts that it does not know itself."""
+    """Check that a network can be trained.
+
+    Raises:
+        ExperimentError: it has nothing to learn, or parts that it does not know itself.
+    """
     known = {*map(id, model.modules()), *map(id, model.parameters())}
     for module in model.modules():
         for name, value in vars(module).items():

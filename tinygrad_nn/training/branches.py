@@ -33,7 +33,11 @@ class Snapshot:
 
     @classmethod
     def unpack(cls, packed: bytes) -> Snapshot:
-        """`ValueError` where the bytes are not a snapshot."""
+        """The state that the bytes hold.
+
+        Raises:
+            ValueError: they are not a snapshot.
+        """
         return cls(**unpack(packed))
 
 
@@ -73,7 +77,11 @@ class Branch:
             branch = branch.parent
 
     def step_of(self, epoch: int) -> int:
-        """The step that ended an epoch. `ValueError` for one that the branch has not seen."""
+        """The step that ended an epoch.
+
+        Raises:
+            ValueError: an epoch that the branch has not seen.
+        """
         if not 0 <= epoch < len(self.history):
             raise ValueError(f"branch {self.name} has seen the epochs 0 to {len(self.history) - 1}, not {epoch}")
         return self.history[epoch].step

@@ -118,7 +118,7 @@ class Condition:
     """An expression that holds or does not at a moment. `ValueError`, in one line, for a text that is none.
 
     A division by 0 gives NaN, and every comparison with NaN is false, except `!=`. `layers` are the names of
-    the layers that may be asked for; those of a number are its place, from 1.
+    the layers that may be asked for; a number is a layer's place, from 1.
     """
 
     def __init__(self, text: str, layers: Sequence[LayerRecord] = ()) -> None:
@@ -210,8 +210,10 @@ class Condition:
     def _kind(self, node: ast.expr, wanted: str) -> Evaluate:
         kind, evaluate = self._translated(node)
         if kind != wanted:
-            hint = f': {self._source(node)} is that of each layer, write {self._source(node)}["1"]' * (kind == "layers")
-            raise ValueError(f"{self._source(node)!r} is no {wanted} in {self.text!r}{hint}")
+            hint = f': {self._source(node)} is a figure of each layer, write {self._source(node)}["1"]' * (
+                kind == "layers"
+            )
+            raise ValueError(f"{self._source(node)!r} is not {wanted} in {self.text!r}{hint}")
         return evaluate
 
     def _named(self, name: str) -> tuple[str, Evaluate]:

@@ -2,7 +2,7 @@
 
 A budget in epochs would be too short for a small table, at 30 epochs of two batches each, and a network of the same
 size learns a small one by heart. So there is a least number of steps, and a penalty on the weights that fades as rows
-come in: λ = c/n is what a prior of the same width on each weight weighs beside the mean loss of n examples (MacKay
+come in: λ = c/n is what a prior of the same width on each weight weighs against the mean loss of n examples (MacKay
 1992). The numbers were chosen on 40 tables that scikit-learn, statsmodels and R's packages ship, and compared there
 with scikit-learn's own networks and linear models: `python -m tests.benchmarks.tables`.
 """

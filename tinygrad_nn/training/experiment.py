@@ -94,7 +94,7 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """What the run is called on the screen: its own name, or else that of its class or data."""
+        """What the run is called on the screen: its own name, or else the name of its class or data."""
         if self._name:
             return self._name
         if type(self) is not Experiment:

@@ -107,7 +107,10 @@ FORMATS: dict[str, Callable[[Sequence[Branch], Path], None]] = {
 def export(branches: Sequence[Branch], path: Path, kind: str, force: bool = False) -> None:
     """Write branches to `path` (a folder for TensorBoard), whole or not at all.
 
-    FileExistsError where there is something already and `force` is not set; OSError, ImportError.
+    Raises:
+        FileExistsError: something is there already, and `force` is not set.
+        OSError: it cannot be written.
+        ImportError: the kind needs a package that is not installed.
     """
     if path.exists() and not force:
         raise FileExistsError(f"{path} is there already")

@@ -174,7 +174,7 @@ def _module(path: Path) -> ModuleType:
         raise ExperimentError(f"{path}: neither Python nor TOML: an experiment file ends in .py or .toml")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that classes defined in it can be pickled
-    sys.path.insert(0, str(path.resolve().parent))  # so that it can import what lies beside it
+    sys.path.insert(0, str(path.resolve().parent))  # so that it can import its neighbours
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
@@ -190,7 +190,7 @@ def _module(path: Path) -> ModuleType:
 
 
 def _chosen(path: Path, module: ModuleType, name: str) -> Experiment:
-    """The experiment of a module: that of a name, or the only one that is meant."""
+    """The experiment of a module: by its name, or the only one that is meant."""
     found = {key: value for key, value in vars(module).items() if _is_experiment(value)}
     if name and name not in found:
         raise ExperimentError(f"{path}: {unknown('experiment', name, found)}" if found else _how_many(path, ()))

@@ -449,7 +449,11 @@ class Hyperparameters:
             object.__setattr__(self, name, spec.check(getattr(self, name)))
 
     def replace(self, **changes: Any) -> Hyperparameters:
-        """A copy with some values changed. `ValueError` for an unknown name or a value out of range."""
+        """A copy with some values changed.
+
+        Raises:
+            ValueError: an unknown name or a value out of range.
+        """
         for name in changes:
             named(name)
         return dataclasses.replace(self, **changes)
@@ -500,7 +504,11 @@ def named(name: str) -> Knob:
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
-    """`["lr=0.1", "hidden=8,8"]` as values by name. `ValueError` for what is not `name=value` or out of range."""
+    """`["lr=0.1", "hidden=8,8"]` as values by name.
+
+    Raises:
+        ValueError: what is not `name=value` or out of range.
+    """
     changes = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")

@@ -1,4 +1,4 @@
-"""Recorder: writes a session into its file beside the training, not in its way."""
+"""Recorder: writes a session into its file while it trains, without holding it up."""
 
 from __future__ import annotations
 

@@ -121,10 +121,14 @@ class RunLog:
 
     @classmethod
     def create(cls, path: str | Path, info: RunInfo) -> RunLog:
-        """A new file. `RunExists` where there is one already, `RunFileError` where none can be.
+        """A new file.
 
         Of several processes that ask for one name at the same time, one gets it. Whoever looks sees an empty file or a
         whole one.
+
+        Raises:
+            RunExists: there is one already.
+            RunFileError: none can be made.
         """
         path = Path(path)
         try:
@@ -147,7 +151,11 @@ class RunLog:
 
     @classmethod
     def open(cls, path: str | Path, read_only: bool = False) -> RunLog:
-        """A file that is there, to go on with it or to look at it. `RunFileError` where it is not a run."""
+        """A file that is there, to go on with it or to look at it.
+
+        Raises:
+            RunFileError: it is not a run.
+        """
         path = Path(path)
         if not path.is_file():
             raise RunFileError(f"{path}: no such file")
@@ -246,7 +254,7 @@ class RunLog:
     ) -> None:
         """An epoch that has ended, in one transaction.
 
-        `changes` are all those of the branch so far; `dropped` names snapshots that need not be kept, as
+        `changes` are all changes of the branch so far; `dropped` names snapshots that need not be kept, as
         (branch, step).
         """
         with self._db:

@@ -33,7 +33,8 @@ def directory() -> Path:
 def create(info: RunInfo, folder: Path | None = None) -> RunLog:
     """A new file where runs are kept, named by the day, the time and the experiment; no two runs get the same.
 
-    `RunFileError` where none can be made.
+    Raises:
+        RunFileError: none can be made.
     """
     plain = re.sub(r"[^\w.-]+", "-", info.name).strip("-.")[:40] or "run"
     stem = time.strftime("%Y-%m-%d-%H%M%S-", time.localtime(info.started)) + plain
@@ -59,7 +60,11 @@ class Summary:
 
 
 def summary(path: Path) -> Summary:
-    """What the file at `path` holds, without its layers and snapshots. `RunFileError` where it is not a run."""
+    """What the file at `path` holds, without its layers and snapshots.
+
+    Raises:
+        RunFileError: it is not a run.
+    """
     with closing(RunLog.open(path, read_only=True)) as log:
         try:
             return Summary(path, log.info(), **log.outcome())
@@ -68,7 +73,7 @@ def summary(path: Path) -> Summary:
 
 
 def summaries(folder: Path) -> Iterator[Summary | RunFileError]:
-    """Those of a folder, the newest first; an error in the place of a file that is not a run, or damaged."""
+    """The runs of a folder, the newest first; an error in the place of a file that is not a run, or damaged."""
     for path in sorted(folder.glob(f"*{SUFFIX}"), key=_written, reverse=True) if folder.is_dir() else []:
         try:
             yield summary(path)
@@ -77,7 +82,7 @@ def summaries(folder: Path) -> Iterator[Summary | RunFileError]:
 
 
 def _written(path: Path) -> float:
-    """When a run's file was written last: what is new lies beside it for a while."""
+    """When a run's file was written last: what is new lies in a second file for a while."""
     times = [0.0]
     for part in ("", "-wal"):
         with suppress(OSError):
@@ -86,7 +91,11 @@ def _written(path: Path) -> float:
 
 
 def remove(path: Path) -> None:
-    """Delete a run's file, with what SQLite keeps beside it. `RunFileError` where it is not a run, or still written."""
+    """Delete a run's file, with the files that SQLite keeps for it.
+
+    Raises:
+        RunFileError: it is not a run, or still written.
+    """
     if summary(path).info.state == "running":
         raise RunFileError(f"{path} is being recorded: end that run first")
     for part in ("", "-wal", "-shm"):
@@ -96,7 +105,11 @@ def remove(path: Path) -> None:
 def resume(path: str | Path, **options: Any) -> tuple[Session, RunLog]:
     """The session that was recorded, where it ended, and its file, open to go on with.
 
-    `options` are those of `Session.resumed`; `RunFileError` or `ExperimentError` where it cannot be.
+    `options` are passed to `Session.resumed`.
+
+    Raises:
+        RunFileError: the file is not a run, or damaged.
+        ExperimentError: its experiment cannot be loaded.
     """
     log = RunLog.open(path)
     experiment, _ = Source.from_mapping(log.info().source).load()

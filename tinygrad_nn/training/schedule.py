@@ -1,6 +1,6 @@
 """The learning rate of a run, as a function of its hyperparameters and of the epochs on record.
 
-There is no schedule to carry along, save or restore: a run that is taken back in time, or given other
+No schedule has to be carried along, saved or restored: a run that is taken back in time, or given other
 hyperparameters in flight, has the right learning rate at once. `tinygrad_nn.optim` has the same schedules
 as objects, for training loops of one's own.
 """

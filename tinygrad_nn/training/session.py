@@ -1,4 +1,4 @@
-"""Session: a debugger's hold on a run. It steps, stops, goes back in time, and tries a change beside the original.
+"""Session: a debugger's hold on a run. It steps, stops, goes back in time, and tries a change next to the original.
 
 It knows nothing of screens. The numbers come from `Trainer`; what is here is time: the branches of the
 run, snapshots along them, and the moment that is looked at.
@@ -57,7 +57,7 @@ class Session(Trainer):
         self.budget = budget
         self.listeners = list(listeners)
         self.breakpoints: tuple[Condition, ...] = ()
-        self._holding: set[Condition] = set()  # those that held after the step before: they stop it once
+        self._holding: set[Condition] = set()  # what held after the step before: a condition stops a run once
         self.stop: Stop | None = None  # why the last step was followed by none
         self.fault: Finding | None = None  # what went wrong in the step that comes next
         self.repeatable = True  # whether all that was run twice gave the same numbers both times
@@ -159,7 +159,8 @@ class Session(Trainer):
     def break_at(self, *conditions: str) -> None:
         """Stop after a step where one of these comes to hold (see `Condition`); none takes all breakpoints off.
 
-        `ValueError` for a text that is not a condition; the breakpoints are as before then.
+        Raises:
+            ValueError: a text that is not a condition; the breakpoints are as before then.
         """
         kept = {b.text: b for b in self.breakpoints}
         found = [Condition(text, self.layers) for text in conditions]
@@ -192,8 +193,9 @@ class Session(Trainer):
     def set(self, **changes: Any) -> None:
         """Change hyperparameters in flight, from the next batch on. In the past that makes a branch.
 
-        `NeedsRestart` for one that makes another network, loss or data, `ValueError` for a value out of
-        range; nothing is changed then.
+        Raises:
+            NeedsRestart: a change that makes another network, loss or data; nothing is changed then.
+            ValueError: a value out of range; nothing is changed then.
         """
         new = self.hyperparameters.replace(**changes)
         different = self.hyperparameters.differences(new)
@@ -216,7 +218,8 @@ class Session(Trainer):
     def rewind(self, epoch: int | None = None, *, step: int | None = None) -> None:
         """Go to the end of an epoch that this branch has seen (0 is before the first step), or to after a step.
 
-        `ValueError` for a moment that it has not seen.
+        Raises:
+            ValueError: a moment that it has not seen.
         """
         branch = self.branch
         if (epoch is None) == (step is None):
@@ -231,8 +234,11 @@ class Session(Trainer):
         """Make a branch that leaves this one at epoch `at` (here and now if None), with `changes`, and go there.
 
         Without changes it runs on as the original does. What makes another network needs `at` 0, and keeps
-        data and seed unless they are among the changes. `NeedsRestart` elsewhere; `ValueError` for a value
-        out of range or an epoch not seen: nothing is changed then.
+        data and seed unless they are among the changes.
+
+        Raises:
+            NeedsRestart: such a change at a later epoch; nothing is changed then.
+            ValueError: a value out of range, or an epoch not seen; nothing is changed then.
         """
         if any(b.name == name for b in self._branches):
             raise ValueError(f"there is a branch {name!r} already")

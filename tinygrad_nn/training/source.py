@@ -34,7 +34,11 @@ class Source(Table):
     settings: tuple[str, ...] = ()
 
     def load(self) -> tuple[Experiment, Hyperparameters]:
-        """The experiment, and the hyperparameters with which it starts. `ExperimentError` where it cannot be used."""
+        """The experiment, and the hyperparameters with which it starts.
+
+        Raises:
+            ExperimentError: the experiment cannot be used.
+        """
         try:
             if self.file:
                 experiment = load_experiment(self.file)

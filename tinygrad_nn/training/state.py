@@ -14,9 +14,12 @@ MAGIC = b"nn-state 1\n"
 
 
 def pack(state: Any) -> bytes:
-    """Mappings, lists, tuples, arrays, numbers, texts and None as bytes; `TypeError` for anything else.
+    """Mappings, lists, tuples, arrays, numbers, texts and None as bytes.
 
     A JSON description of the structure, then the arrays' bytes one after another.
+
+    Raises:
+        TypeError: anything else.
     """
     arrays: list[Array] = []
     head = json.dumps(_described(state, arrays), separators=(",", ":")).encode()
@@ -24,7 +27,11 @@ def pack(state: Any) -> bytes:
 
 
 def unpack(packed: bytes) -> Any:
-    """What `pack` was given. `ValueError` where the bytes are not its."""
+    """What `pack` was given.
+
+    Raises:
+        ValueError: the bytes are not its.
+    """
     start = len(MAGIC) + 8
     try:
         if packed[: len(MAGIC)] != MAGIC:

@@ -292,7 +292,7 @@ class Trainer:
                 soft_threshold_((p for p in group["params"] if id(p) in held), group["lr"] * hp.l1)
 
     def _metric(self, score_sum: float, count: int, targets: Array) -> float:
-        """Accuracy, or R², from the scores of `count` examples; `targets` are those of the whole part."""
+        """Accuracy, or R², from the scores of `count` examples; `targets` are the targets of the whole part."""
         if self.task == "classification":
             return score_sum / count
         spread = float(np.square(targets - targets.mean(axis=0)).sum()) / len(targets)
@@ -393,7 +393,7 @@ class Trainer:
         yield from self.model.named_buffers()
 
     def _generators(self) -> Iterator[tuple[str, np.random.Generator]]:
-        """The run's generators, and those that modules of the user's own keep as attributes."""
+        """The run's generators, and any that modules of the user's own keep as attributes."""
         known = {id(generator) for generator in vars(self.streams).values()}
         yield from vars(self.streams).items()
         for path, module in self.model.named_modules():

@@ -61,7 +61,7 @@ class MainScreen(Screen[None]):
     AUTO_FOCUS = "#layers"
 
     snapshot: Snapshot | None = None
-    pane = "loss"  # beside the layers, where there is no room for all
+    pane = "loss"  # next to the layers, where not all fit
     _drawn_at = 0.0
     _drawn: Snapshot | None = None
 

@@ -57,7 +57,7 @@ class Verdict(Static):
 
 
 class PromptScreen(ModalScreen[str]):
-    """Ask for a line. `check` says what it would do, and raises `ValueError` for one that will not do."""
+    """Ask for a line. `check` says what it would do, and raises a `ValueError` if it will not do."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "leave")]
 

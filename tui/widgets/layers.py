@@ -111,7 +111,7 @@ class LayersTable(Chart, can_focus=True):
                 )
 
     def _columns(self, width: int, label_width: int) -> list[tuple[str, int, int]]:
-        """(title, x, width) of the columns there is room for; those that matter least go first."""
+        """(title, x, width) of the columns that fit; the least important are left out first."""
         wanted = [
             ("layer", label_width),
             ("params", 7),

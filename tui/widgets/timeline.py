@@ -208,7 +208,7 @@ class Timeline(Chart):
         if offset is None or s is None or self._rows is None or self._scale is None:
             return
         left, right = self._scale.left, self._scale.left + self._scale.columns
-        branch = self._rows[offset.y].id if offset.y < len(self._rows) else s.branch  # that of the axis
+        branch = self._rows[offset.y].id if offset.y < len(self._rows) else s.branch  # the axis's own
         if left <= offset.x < right:
             self.post_message(self.Clicked(branch, self._scale.epoch(offset.x)))
         elif branch != s.branch:  # by its name

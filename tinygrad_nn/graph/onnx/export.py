@@ -82,7 +82,7 @@ def to_onnx(
 def _consistent(
     model: Module, run: Run, named: Mapping[str, Array], inputs: Sequence[Array], batches: Iterable[int | None]
 ) -> Export:
-    """The export of `run`, which is the same beside runs on other inputs of the lengths given."""
+    """The export of `run`, compared with runs on other inputs of the lengths given."""
     found = []
     for seed, batch in enumerate(batches):
         try:

@@ -48,7 +48,7 @@ class Operation:
 
 @dataclass
 class Run:
-    """All operations of one forward pass, also those that no gradient goes through, in their order.
+    """All operations of one forward pass, in their order, also where no gradient goes through.
 
     They hold every array, so an array is known by its id.
     """

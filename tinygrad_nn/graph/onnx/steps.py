@@ -28,7 +28,11 @@ def onnx_package() -> Any:
 
 
 def element_type(dtype: np.dtype[Any]) -> int:
-    """ONNX's number of a dtype. TypeError if it has none."""
+    """ONNX's number of a dtype.
+
+    Raises:
+        TypeError: it has none.
+    """
     try:
         return int(onnx_package().helper.np_dtype_to_tensor_dtype(dtype))
     except (KeyError, ValueError):
@@ -37,7 +41,7 @@ def element_type(dtype: np.dtype[Any]) -> int:
 
 @dataclass(frozen=True)
 class Made:
-    """A node of the ONNX graph; its name is that of its value too."""
+    """A node of the ONNX graph; its value has the same name."""
 
     name: str
     kind: str

@@ -33,7 +33,7 @@ def render_graph(
 ) -> Path:
     """Draw a graph into a file: SVG, PNG, PDF, DOT or JSON, by the ending of `path`. The path that was written.
 
-    `options` are those of `graph`; `level`, `depth` and `folded` those of `at_level`: without a level
+    `options` are passed to `graph`; `level`, `depth` and `folded` to `at_level`: without a level
     there is as much detail as can be read. `direction` is TB, top-down, or LR, left to right.
 
     Without Graphviz the DOT file is written all the same, and a UserWarning says how to get pictures.

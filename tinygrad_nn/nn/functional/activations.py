@@ -120,7 +120,10 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 def softmax(input: Tensor, dim: int | None = None, *, dtype: DTypeLike | None = None) -> Tensor:
     """exp(x) / Σ exp(x) along the axis `dim`: positive numbers that sum to 1. In `dtype`, if one is given.
 
-    Up to two axes the last is taken without `dim`; a ValueError for more.
+    Up to two axes the last is taken without `dim`.
+
+    Raises:
+        ValueError: more axes, and no `dim`.
     """
     x, axis = _cast(input, dtype), _axis("softmax", input, dim)
     y: Tensor = ops.softmax(x, axis=axis)

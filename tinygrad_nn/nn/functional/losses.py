@@ -25,7 +25,11 @@ IGNORED = -100  # a target that no class has: PyTorch's mark for an example that
 
 
 def reduced(losses: Tensor, reduction: str, weight: Tensor | None = None) -> Tensor:
-    """The single losses put together; by `weight`, the mean is a weighted one. ValueError for another reduction."""
+    """The single losses put together; by `weight`, the mean is a weighted one.
+
+    Raises:
+        ValueError: another reduction.
+    """
     if reduction == "mean":
         return losses.mean() if weight is None else losses.sum() / weight.sum()
     if reduction == "sum":
@@ -299,7 +303,10 @@ def binary_cross_entropy(
 ) -> Tensor:
     """-t log p - (1 - t) log(1 - p): p probabilities, t targets in [0, 1], both of one shape.
 
-    See `nn.BCELoss`, for probabilities of 0 and 1 too. ValueError for an input outside [0, 1].
+    See `nn.BCELoss`, for probabilities of 0 and 1 too.
+
+    Raises:
+        ValueError: an input outside [0, 1].
     """
     t = matching(target, input)
     p = input

@@ -21,7 +21,7 @@ def batch_norm(
 ) -> Tensor:
     """(x - mean) / sqrt(var + eps) · weight + bias, for each channel (Ioffe & Szegedy 2015, alg. 1).
 
-    x (batch, channels, ...). In `training` mean and (biased) variance are those of all elements of a channel, and the
+    x (batch, channels, ...). In `training` mean and (biased) variance are taken over all elements of a channel, and the
     running ones, if given, follow in place: running += momentum · (batch's - running), the variance unbiased. Otherwise
     the running ones are used.
 
@@ -69,7 +69,10 @@ def layer_norm(
 ) -> Tensor:
     """(x - mean) / sqrt(var + eps) · weight + bias, over the last axes of each example (Ba et al. 2016, eq. 4).
 
-    The last axes of x are `normalized_shape`, as are weight and bias. ValueError where they are not.
+    The last axes of x are `normalized_shape`, as are weight and bias.
+
+    Raises:
+        ValueError: they have other shapes.
     """
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or input.shape[-len(shape) :] != shape:

@@ -1,6 +1,6 @@
 """Learning-rate schedules: `step()` once an epoch, after the optimiser's steps.
 
-A schedule says how the learning rate of one epoch comes from that of the epoch before, not what it is.
+A schedule says how an epoch's learning rate follows from the one before, not what it is.
 So several schedules on one optimiser work together, and one that was set by hand is carried on. (`LambdaLR`,
 `CosineAnnealingWarmRestarts` and `OneCycleLR` set it outright, as in PyTorch.)
 """

@@ -84,7 +84,7 @@ class LinearLR(LRScheduler):
 class CosineAnnealingLR(LRScheduler):
     """lr_t = eta_min + (lr_0 - eta_min) (1 + cos(π t / T_max)) / 2 (Loshchilov & Hutter 2017, equation 5).
 
-    Half a wave down to `eta_min` in `T_max` epochs. There is no restart: after them the learning rate
+    Half a wave down to `eta_min` in `T_max` epochs. It does not restart: after them the learning rate
     climbs back the same way.
     """
 
