@@ -210,10 +210,11 @@ class Condition:
     def _kind(self, node: ast.expr, wanted: str) -> Evaluate:
         kind, evaluate = self._translated(node)
         if kind != wanted:
+            wrong = "neither true nor false" if wanted == "truth" else "not a number"
             hint = f': {self._source(node)} is a figure of each layer, write {self._source(node)}["1"]' * (
                 kind == "layers"
             )
-            raise ValueError(f"{self._source(node)!r} is not {wanted} in {self.text!r}{hint}")
+            raise ValueError(f"{self._source(node)!r} is {wrong} in {self.text!r}{hint}")
         return evaluate
 
     def _named(self, name: str) -> tuple[str, Evaluate]:
