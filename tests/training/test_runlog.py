@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import fields
 from typing import Any
 
@@ -26,7 +26,8 @@ from tinygrad_nn.records import EpochRecord, Histogram, LayerRecord
 from tinygrad_nn.training import Experiment, Hyperparameters, Session
 from tinygrad_nn.training.branches import Branch
 from tinygrad_nn.training.recorder import Recorder
-from tinygrad_nn.training.runlog import HISTOGRAMS, MIGRATIONS, RunFileError, RunInfo, RunLog
+from tinygrad_nn.training.runlog import EPOCH, HISTOGRAMS, LAYER, MIGRATIONS, RUN, RunFileError, RunInfo, RunLog
+from tinygrad_nn.training.runs import resume, summary
 
 INFO = RunInfo("a run", {"data": "xor"}, "accuracy", "xor: 4 examples", 1.5e9)
 
@@ -267,7 +268,7 @@ def test_files_that_are_no_runs_say_so_in_a_line_and_stay_as_they_are(tmp_path):
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
         assert path.read_bytes() == content
-    with pytest.raises(RunFileError, match="is an SQLite file, but no recorded run"):
+    with pytest.raises(RunFileError, match="is an SQLite file, but not a recorded run"):
         RunLog.open(foreign)
     with pytest.raises(RunFileError, match="no such file"):
         RunLog.open(tmp_path / "nothing")
@@ -276,6 +277,130 @@ def test_files_that_are_no_runs_say_so_in_a_line_and_stay_as_they_are(tmp_path):
     connection.close()
     with pytest.raises(RunFileError, match="by a newer version of nn-debug"):
         RunLog.open(good)
+
+
+def told(path) -> str:
+    """All that a file says of a run."""
+    listed = summary(path)
+    with closing(RunLog.open(path, read_only=True)) as log:
+        branches = log.branches(snapshots=True)
+        found = [
+            (
+                *(b.id, b.name, b.parent and b.parent.id, b.step, b.epoch, b.edge, b.hyperparameters, b.changes),
+                [[(f.name, value(getattr(r, f.name))) for f in fields(EpochRecord)] for r in b.history],
+                [s.pack() for s in b.snapshots],
+                [log.findings(b.id, r.epoch) for r in b.history],
+            )
+            for b in branches
+        ]
+        return repr((log.info(), log.newest(), listed, found))
+
+
+def value(x: Any) -> Any:
+    """A figure, or what it is made of."""
+    if isinstance(x, Histogram | LayerRecord):
+        return [value(getattr(x, f.name)) for f in fields(x)]
+    if isinstance(x, tuple):
+        return [value(part) for part in x]
+    return x.tolist() if isinstance(x, np.ndarray) else x
+
+
+def forked(path) -> None:
+    """A small run with all that a file holds: branches, changes, findings, snapshots."""
+    hp = Hyperparameters(hidden=(3,) * 8, activation="sigmoid", init="normal", epochs=50, batch_size=150)
+    s, recorder = recorded(path, lambda listeners: Session(Experiment("spiral", hp), listeners=listeners))
+    s.next(12)
+    s.set(lr=0.02)
+    s.next(2)
+    s.rewind(10)
+    s.set(optimizer="sgd")
+    s.next(2)
+    assert s.findings()
+    recorder.close()
+    assert recorder.error == ""
+
+
+@pytest.mark.parametrize("faults", [40, pytest.param(800, marks=pytest.mark.slow)])
+def test_a_damaged_file_is_refused_and_never_read_as_another_run(faults, tmp_path):
+    path, damaged = tmp_path / "a.run", tmp_path / "b.run"
+    forked(path)
+    whole = path.read_bytes()
+    damaged.write_bytes(whole)
+    said = told(damaged)
+    rng = random.Random(faults)
+    refused = 0
+    for i in range(faults):
+        content = bytearray(whole)
+        if i % 4 == 3:
+            del content[rng.randrange(len(whole)) :]
+        else:
+            content[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        damaged.write_bytes(content)
+        try:
+            assert told(damaged) == said  # where it lay in no row
+        except RunFileError as error:
+            refused += "\n" not in str(error)
+        with pytest.raises(RunFileError) if i % 4 == 3 else suppress(RunFileError):
+            resume(damaged)[1].close()
+    assert refused > faults / 2
+    assert path.read_bytes() == whole
+
+
+def test_an_epoch_that_is_missing_is_told(tmp_path):
+    path = tmp_path / "a.run"
+    forked(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DELETE FROM finding WHERE epoch = 5")
+        connection.execute("DELETE FROM layer WHERE epoch = 5")
+        connection.execute("DELETE FROM epoch WHERE epoch = 5")
+        connection.commit()
+    with pytest.raises(RunFileError, match="epoch 5 of branch 0 is not there"):
+        read(path)
+
+
+def test_the_columns_are_the_fields_of_the_records():
+    """A field more is a column more and a migration more, for files that are there already."""
+    assert [f.name for f in fields(EpochRecord)] == [*EPOCH, "layers"]
+    assert [f.name for f in fields(LayerRecord)] == [*LAYER, *HISTOGRAMS]
+    assert {f.name for f in fields(RunInfo)} == {*RUN} - {"id"}
+
+
+SINCE: dict[int, dict[str, tuple[str, ...]]] = {  # the columns that each version has added
+    2: {"run": ("writer_began",)},
+    3: {"run": ("constant_loss",)},
+    4: {"run": ("seal",), "branch": ("seal",), "epoch": ("seal", "parts_seal"), "snapshot": ("seal",)},
+}
+
+
+def as_of_version(path, version) -> None:
+    """Take from a file what later versions have added."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for later in range(version + 1, len(MIGRATIONS) + 1):
+            for table, columns in SINCE[later].items():
+                for column in columns:
+                    connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute(f"PRAGMA user_version = {version}")
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_file_of_each_version_is_read_as_it_is_and_goes_on(version, tmp_path):
+    path = tmp_path / "a.run"
+    forked(path)
+    said = told(path)
+    as_of_version(path, version)
+    old = path.read_bytes()
+    without = told(path)
+    assert path.read_bytes() == old
+    if version == 3:
+        assert without == said
+    session, log = resume(path)
+    with closing(log):
+        recorder = Recorder(log)
+        session.listeners.append(recorder)
+        session.next()
+        recorder.close()
+    assert recorder.error == ""
+    assert_the_file_holds(session, path)
 
 
 def test_a_run_in_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):

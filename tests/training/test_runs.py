@@ -155,16 +155,16 @@ def test_a_process_is_known_by_its_beginning_and_not_by_its_number_alone(tmp_pat
         if not log.info().writer_began:
             pytest.skip("this system does not tell when a process began")
         with log._db:
-            log._db.execute("UPDATE run SET writer_began = writer_began || '0'")
+            log._db.execute("UPDATE run SET writer_began = writer_began || '0', seal = NULL")
         assert summary(path).info.state == "cut off"
         with log._db:
-            log._db.execute("UPDATE run SET writer_began = NULL")  # as an older version has left it
+            log._db.execute("UPDATE run SET writer_began = NULL, seal = NULL")  # as an older version has left it
         assert summary(path).info.state == "running"
     remove_when_ended = subprocess.run(
         [sys.executable, "-c", "import os, time; print(os.getpid())"], capture_output=True, text=True, check=True
     )
     with closing(RunLog.open(path)) as log, log._db:
-        log._db.execute("UPDATE run SET writer = ?", (int(remove_when_ended.stdout),))
+        log._db.execute("UPDATE run SET writer = ?, seal = NULL", (int(remove_when_ended.stdout),))
     assert summary(path).info.state == "cut off"
     remove(path)
 

@@ -109,7 +109,7 @@ def test_a_run_that_was_interrupted_goes_on_exactly(nn_debug, home, tmp_path):
         for table in ("finding", "layer", "epoch"):
             connection.execute(f"DELETE FROM {table} WHERE epoch > 3")
         connection.execute("DELETE FROM snapshot WHERE step > (SELECT max(step) FROM epoch)")
-        connection.execute("UPDATE run SET ended = NULL")
+        connection.execute("UPDATE run SET ended = NULL, seal = NULL")
     connection.close()
     assert summary(cut).info.state == "cut off"
     assert len(losses(cut)) == 4
@@ -237,7 +237,7 @@ def test_an_experiment_that_has_gone_cannot_be_resumed(tmp_path):
     recorded(path, lambda s: s.next(1))
     connection = sqlite3.connect(path)
     with connection:
-        connection.execute("""UPDATE run SET source = '{"file": "/nowhere/mine.py"}'""")
+        connection.execute("""UPDATE run SET source = '{"file": "/nowhere/mine.py"}', seal = NULL""")
     connection.close()
     inferior = Inferior(Start(Source(), None, False, resume=str(path)))
     inferior.start()

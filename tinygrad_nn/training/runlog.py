@@ -3,7 +3,8 @@
 A transaction for each epoch, in write-ahead mode: a process that is killed loses the epoch under way and nothing
 else, and others may read meanwhile. (A power cut may also take the last few transactions; it leaves the file whole.)
 NaN is stored as NULL, which is what SQLite makes of it, and a zero loses its sign; every other number comes back bit
-for bit.
+for bit. The run, each branch, epoch and snapshot has a seal, a checksum over its rows: what has been changed since by
+a damaged disk is refused, and never read as another number.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from struct import error as StructError
+from struct import pack
 from typing import Any, Literal
+from zlib import crc32
 
 import numpy as np
 
@@ -27,21 +31,24 @@ from .hyperparameters import KNOBS, Hyperparameters
 
 APPLICATION = 0x6E6E6462  # "nndb": tells a run from any other SQLite file
 
-EPOCH = tuple(f.name for f in fields(EpochRecord) if f.name != "layers")
-LAYER = tuple(f.name for f in fields(LayerRecord) if f.type != "Histogram")
-HISTOGRAMS = tuple(f.name for f in fields(LayerRecord) if f.type == "Histogram")
-WHOLE = {"epoch", "step", "index", "parameters"}
-TEXT = {"name", "label"}
-
-
-def _columns(names: Iterable[str]) -> str:
-    kinds = {**dict.fromkeys(WHOLE, "INTEGER NOT NULL"), **dict.fromkeys(TEXT, "TEXT NOT NULL")}
-    return ", ".join(f'"{name}" {kinds.get(name, "REAL")}' for name in names)
-
+# The columns, in their order. A field more in a record is a column more here, and a migration.
+RUN = ("id", "name", "source", "metric", "data", "started", "ended", "writer", "writer_began", "constant_loss")
+BRANCH = ("id", "name", "parent", "step", "epoch", "edge", "hyperparameters", "inherited")
+EPOCH = ("epoch", "step", "train_loss", "train_metric", "val_loss", "val_metric", "lr", "seconds")
+LAYER = (
+    *("index", "name", "label", "parameters", "gradient_norm", "gradient_rms", "gradient_max", "weight_norm"),
+    *("weight_rms", "update_ratio", "activation_mean", "activation_std", "zero_fraction", "saturated_fraction"),
+)
+HISTOGRAMS = ("weights", "gradients", "activations")  # one after another in a BLOB, see `_packed`
+CHANGE = ("branch", "number", "step", "epoch", "name", "before", "after")
+FINDING = ("branch", "epoch", "number", "rule", "severity", "finding")
+PARTS = (("layer", ("epoch", "histograms", *LAYER), '"index"'), ("finding", FINDING[1:], "number"))  # of an epoch
 
 # Each brings a file from the version before it, the first from an empty one. What has been released is never edited.
 MIGRATIONS = (
-    f"""
+    # 1: REAL columns are figures, NULL where they are NaN; times are seconds since 1970; JSON where it says TEXT of
+    # source, edge, hyperparameters, before, after, finding. `inherited` epochs of a branch lie with its parent.
+    """
     CREATE TABLE run (
         id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL, source TEXT NOT NULL, metric TEXT NOT NULL,
         data TEXT NOT NULL, started REAL NOT NULL, ended REAL, writer INTEGER
@@ -51,11 +58,15 @@ MIGRATIONS = (
         epoch REAL NOT NULL, edge TEXT NOT NULL, hyperparameters TEXT NOT NULL, inherited INTEGER NOT NULL
     );
     CREATE TABLE epoch (
-        branch INTEGER NOT NULL REFERENCES branch, {_columns(EPOCH)}, written REAL NOT NULL,
+        branch INTEGER NOT NULL REFERENCES branch, epoch INTEGER NOT NULL, step INTEGER NOT NULL, train_loss REAL,
+        train_metric REAL, val_loss REAL, val_metric REAL, lr REAL, seconds REAL, written REAL NOT NULL,
         PRIMARY KEY (branch, epoch)
     ) WITHOUT ROWID;
     CREATE TABLE layer (
-        branch INTEGER NOT NULL, epoch INTEGER NOT NULL, {_columns(LAYER)}, histograms BLOB NOT NULL,
+        branch INTEGER NOT NULL, epoch INTEGER NOT NULL, "index" INTEGER NOT NULL, name TEXT NOT NULL,
+        label TEXT NOT NULL, parameters INTEGER NOT NULL, gradient_norm REAL, gradient_rms REAL, gradient_max REAL,
+        weight_norm REAL, weight_rms REAL, update_ratio REAL, activation_mean REAL, activation_std REAL,
+        zero_fraction REAL, saturated_fraction REAL, histograms BLOB NOT NULL,
         PRIMARY KEY (branch, epoch, "index"), FOREIGN KEY (branch, epoch) REFERENCES epoch
     );
     CREATE TABLE change (
@@ -72,8 +83,18 @@ MIGRATIONS = (
         PRIMARY KEY (branch, step)
     );
     """,
+    # 2: when the writing process began tells it from a later one of the same number
     "ALTER TABLE run ADD COLUMN writer_began TEXT;",
+    # 3: the loss of the best guess that is the same for every example
     "ALTER TABLE run ADD COLUMN constant_loss REAL;",
+    # 4: seals, see `_seal`; NULL where an older version wrote
+    """
+    ALTER TABLE run ADD COLUMN seal INTEGER;
+    ALTER TABLE branch ADD COLUMN seal INTEGER;
+    ALTER TABLE epoch ADD COLUMN seal INTEGER;
+    ALTER TABLE epoch ADD COLUMN parts_seal INTEGER; -- over the epoch's layers and findings
+    ALTER TABLE snapshot ADD COLUMN seal INTEGER;
+    """,
 )
 
 
@@ -170,22 +191,31 @@ class RunLog:
             application = log._db.execute("PRAGMA application_id").fetchone()[0]
             version = log._db.execute("PRAGMA user_version").fetchone()[0]
             if application != APPLICATION:
-                raise RunFileError(f"{path} is an SQLite file, but no recorded run")
+                raise RunFileError(f"{path} is an SQLite file, but not a recorded run")
             if version > len(MIGRATIONS):
                 raise RunFileError(f"{path} was recorded by a newer version of nn-debug (format {version})")
             if version < len(MIGRATIONS) and not read_only:
                 with log._db:
                     log._migrate(version)
-            info = log.info()
+            log.info()
             if not read_only:
-                if info.state == "running" and info.writer != os.getpid():
-                    raise RunFileError(f"{path} is being recorded by process {info.writer}: end that run first")
+                log.refuse_if_written()
                 _write_ahead(log._db)
                 with log._db:
                     log._write_writer()
         except (OSError, sqlite3.Error, TypeError, ValueError) as error:
-            raise RunFileError(f"{path} is damaged, or no recorded run: {error}") from None
+            raise RunFileError(f"{path} is damaged, or not a recorded run: {error}") from None
         return log
+
+    def refuse_if_written(self) -> None:
+        """Refuse to go on with a run that another process goes on with.
+
+        Raises:
+            RunFileError: one does.
+        """
+        info = self.info()
+        if info.state == "running" and info.writer != os.getpid():
+            raise RunFileError(f"{self.path} is being recorded by process {info.writer}: end that run first")
 
     def close(self) -> None:
         self._db.close()
@@ -219,6 +249,26 @@ class RunLog:
         """Note that this process writes the file."""
         process = os.getpid()
         self._db.execute("UPDATE run SET ended = NULL, writer = ?, writer_began = ?", (process, _began(process)))
+        self._seal_run()
+
+    def _seal_run(self) -> None:
+        self._db.execute("UPDATE run SET seal = ?", (_seal(self._rows("run", RUN)),))
+
+    def _seal_branch(self, branch: int) -> None:
+        self._db.execute("UPDATE branch SET seal = ? WHERE id = ?", (_seal(self._branch_rows(branch)), branch))
+
+    def _branch_rows(self, branch: int) -> list[Any]:
+        changes = self._rows("change", CHANGE, "WHERE branch = ? ORDER BY number", branch)
+        return [*self._rows("branch", BRANCH, "WHERE id = ?", branch), *changes]
+
+    def _rows(self, table: str, columns: Sequence[str], where: str = "", *values: Any) -> Iterable[tuple[Any, ...]]:
+        names = ", ".join(f'"{name}"' for name in columns)
+        return self._db.execute(f"SELECT {names} FROM {table} {where}", values)
+
+    def _insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], how: str = "") -> None:
+        names = ", ".join(f'"{name}"' for name in columns)
+        places = ", ".join("?" * len(columns))
+        self._db.executemany(f"INSERT {how} INTO {table} ({names}) VALUES ({places})", rows)
 
     # --- writing
 
@@ -230,16 +280,13 @@ class RunLog:
             pairs = zip(branch.history, parent.history, strict=False)
             shared = sum(1 for own, theirs in pairs if own is theirs)
         with self._db:
-            self._db.execute(
-                "INSERT INTO branch VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    branch.id, branch.name, None if parent is None else parent.id, branch.step, branch.epoch,
-                    json.dumps(dict(branch.edge)), json.dumps(asdict(branch.hyperparameters)), shared,
-                ),
-            )  # fmt: skip
+            place = (branch.id, branch.name, None if parent is None else parent.id, branch.step, branch.epoch)
+            began = (json.dumps(dict(branch.edge)), json.dumps(asdict(branch.hyperparameters)), shared)
+            self._insert("branch", BRANCH, [(*place, *began)])
             for record in branch.history[shared:]:
                 self._add_epoch(branch.id, record, ())
             self._add_changes(branch.id, branch.changes)
+            self._seal_branch(branch.id)
             for snapshot in branch.snapshots:
                 self._add_snapshot(branch.id, snapshot)
 
@@ -259,7 +306,8 @@ class RunLog:
         """
         with self._db:
             self._add_epoch(branch, record, findings)
-            self._add_changes(branch, changes)
+            if self._add_changes(branch, changes):
+                self._seal_branch(branch)
             if snapshot is not None:
                 self._add_snapshot(branch, snapshot)
             self._db.executemany("DELETE FROM snapshot WHERE branch = ? AND step = ?", dropped)
@@ -268,35 +316,59 @@ class RunLog:
         """The run has come to an end, and was not cut off."""
         with self._db:
             self._db.execute("UPDATE run SET ended = ?", (time.time(),))
+            self._seal_run()
 
     def _add_epoch(self, branch: int, record: EpochRecord, findings: Sequence[Finding]) -> None:
         values = [getattr(record, name) for name in EPOCH]
-        self._db.execute(_insert("epoch", len(EPOCH) + 2), (branch, *values, time.time()))
+        self._insert("epoch", ("branch", *EPOCH, "written"), [(branch, *values, time.time())])
         rows = []
         for layer in record.layers:
             histograms = b"".join(_packed(getattr(layer, name)) for name in HISTOGRAMS)
             rows.append((branch, record.epoch, *(getattr(layer, name) for name in LAYER), histograms))
-        self._db.executemany(_insert("layer", len(LAYER) + 3), rows)
+        self._insert("layer", ("branch", "epoch", *LAYER, "histograms"), rows)
         found = [(branch, record.epoch, i, f.rule, f.severity, json.dumps(asdict(f))) for i, f in enumerate(findings)]
-        self._db.executemany(_insert("finding", 6), found)
+        self._insert("finding", FINDING, found)
+        own = self._rows("epoch", (*EPOCH, "written"), "WHERE branch = ? AND epoch = ?", branch, record.epoch)
+        seals = (_seal(own), self._parts_seal(branch, record.epoch))
+        where = "WHERE branch = ? AND epoch = ?"
+        self._db.execute(f"UPDATE epoch SET seal = ?, parts_seal = ? {where}", (*seals, branch, record.epoch))
 
-    def _add_changes(self, branch: int, changes: Sequence[Change]) -> None:
+    def _parts_seal(self, branch: int, epoch: int) -> int:
+        seal = 0
+        for table, columns, order in PARTS:
+            seal = _seal(
+                self._rows(table, columns, f"WHERE branch = ? AND epoch = ? ORDER BY {order}", branch, epoch), seal
+            )
+        return seal
+
+    def _add_changes(self, branch: int, changes: Sequence[Change]) -> bool:
+        """Add those that the file does not have; whether there were any."""
+        before = self._db.total_changes
         rows = [
             (branch, i, c.step, c.epoch, c.name, json.dumps(c.before), json.dumps(c.after))
             for i, c in enumerate(changes)
         ]
-        self._db.executemany(_insert("change", 7, "OR IGNORE"), rows)
+        self._insert("change", CHANGE, rows, "OR IGNORE")
+        return self._db.total_changes > before
 
     def _add_snapshot(self, branch: int, snapshot: Snapshot) -> None:
-        self._db.execute(_insert("snapshot", 3, "OR REPLACE"), (branch, snapshot.step, snapshot.pack()))
+        row = (branch, snapshot.step, snapshot.pack())
+        self._insert("snapshot", ("branch", "step", "packed", "seal"), [(*row, _seal([row]))], "OR REPLACE")
 
     # --- reading
 
     def info(self) -> RunInfo:
-        there = {row[1] for row in self._db.execute("PRAGMA table_info(run)")}  # an older file lacks some
-        names = [f.name for f in fields(RunInfo) if f.name in there]
-        values = dict(zip(names, self._db.execute(f"SELECT {', '.join(names)} FROM run").fetchone(), strict=True))
-        return RunInfo(**{**values, "source": json.loads(values["source"])})
+        with self._one_moment():
+            there = {row[1] for row in self._db.execute("PRAGMA table_info(run)")}  # an older file lacks some
+            names = [name for name in RUN if name in there]
+            (row,) = self._rows("run", names)
+            if self._sealed:
+                self._check(_seal([row]), self._rows("run", ("seal",)), "its description")
+            values = dict(zip(names, row, strict=True))
+            return RunInfo(
+                **{f.name: values[f.name] for f in fields(RunInfo) if f.name in values}
+                | {"source": json.loads(values["source"])}
+            )
 
     def branches(self, snapshots: bool = False) -> list[Branch]:
         """All branches with their histories and changes, and with `snapshots` those too, the root first."""
@@ -305,8 +377,10 @@ class RunLog:
 
     def _all_branches(self, snapshots: bool) -> list[Branch]:
         found: dict[int, Branch] = {}
-        rows = self._db.execute("SELECT * FROM branch ORDER BY id").fetchall()
-        for number, name, parent, step, epoch, edge, hyperparameters, inherited in rows:
+        for number, name, parent, step, epoch, edge, hyperparameters, inherited in list(
+            self._rows("branch", BRANCH, "ORDER BY id")
+        ):
+            self._check_branch(number)
             above = None if parent is None else found[parent]
             history = [] if above is None else above.history[:inherited]
             history += self.epochs(number)
@@ -347,20 +421,43 @@ class RunLog:
 
     @contextmanager
     def _one_moment(self) -> Iterator[None]:
-        """All that is read within is as it was at one moment, though others write meanwhile."""
+        """All that is read within is as it was at one moment, though others write meanwhile.
+
+        Raises:
+            RunFileError: what is read is not what was written.
+        """
         if self._db.in_transaction:
             yield
             return
-        self._db.execute("BEGIN")
         try:
-            yield
-        finally:
-            self._db.rollback()
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.rollback()
+        except (sqlite3.Error, LookupError, TypeError, ValueError, OverflowError, RecursionError, StructError) as error:
+            raise RunFileError(f"{self.path} is damaged: {error}") from None
+
+    @property
+    def _sealed(self) -> bool:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0]) >= 4
+
+    def _check(self, seal: int, noted: Iterable[tuple[Any, ...]], what: str) -> None:
+        """Whether the seal of rows is the one noted when they were written, if any was."""
+        for (there,) in noted:
+            if there is not None and there != seal:
+                raise RunFileError(f"{self.path} is damaged: {what} is not as it was written")
+
+    def _check_branch(self, branch: int) -> None:
+        if self._sealed:
+            noted = self._rows("branch", ("seal",), "WHERE id = ?", branch)
+            self._check(_seal(self._branch_rows(branch)), noted, f"branch {branch}")
 
     def newest(self) -> int:
         """The branch that the newest epoch belongs to."""
-        row = self._db.execute("SELECT branch FROM epoch ORDER BY written DESC, branch DESC LIMIT 1").fetchone()
-        return int(row[0]) if row else 0
+        with self._one_moment():
+            row = self._db.execute("SELECT branch FROM epoch ORDER BY written DESC, branch DESC LIMIT 1").fetchone()
+            return int(row[0]) if row else 0
 
     def outcome(self) -> dict[str, Any]:
         """How the branch that was written last did, without reading its layers."""
@@ -368,11 +465,15 @@ class RunLog:
             return self._outcome()
 
     def _outcome(self) -> dict[str, Any]:
+        if self._sealed:
+            for *row, number, seal in self._rows("epoch", (*EPOCH, "written", "branch", "seal")):
+                self._check(_seal([row]), [(seal,)], f"epoch {row[0]} of branch {number}")
         branch = self.newest()
         lineage, start = [], self._db.execute("SELECT hyperparameters FROM branch WHERE id = ?", (branch,)).fetchone()
         at: int | None = branch
         limit = math.inf
         while at is not None:  # what is inherited lies with the ancestors
+            self._check_branch(at)
             rows = self._db.execute(
                 "SELECT epoch, val_loss, val_metric, seconds FROM epoch WHERE branch = ? AND epoch < ?", (at, limit)
             )
@@ -400,31 +501,52 @@ class RunLog:
     def _epochs(self, branch: int, since: int) -> list[EpochRecord]:
         where = "WHERE branch = ? AND epoch > ? ORDER BY epoch"
         layers: dict[int, list[LayerRecord]] = {}
-        columns = ", ".join(f'"{name}"' for name in LAYER)
-        rows = self._db.execute(f'SELECT epoch, histograms, {columns} FROM layer {where}, "index"', (branch, since))
-        for epoch, histograms, *values in rows:
-            unpacked = _unpacked(histograms)
-            layers.setdefault(epoch, []).append(LayerRecord(*map(_number, values), *unpacked))
-        rows = self._db.execute(f"SELECT {', '.join(EPOCH)} FROM epoch {where}", (branch, since))
-        found = ((map(_number, values), tuple(layers.get(values[0], ()))) for values in rows)
-        return [EpochRecord(**dict(zip(EPOCH, numbers, strict=True)), layers=own) for numbers, own in found]
+        seals: dict[int, int] = {}
+        for table, columns, order in PARTS:
+            for row in self._rows(table, columns, f"{where}, {order}", branch, since):
+                seals[row[0]] = _seal([row], seals.get(row[0], 0))
+                if table == "layer":
+                    epoch, histograms, *figures = row
+                    record = LayerRecord(*map(_number, figures), *_unpacked(histograms))
+                    layers.setdefault(epoch, []).append(record)
+        if self._sealed:
+            noted = self._rows("epoch", (*EPOCH, "written", "seal", "parts_seal"), where, branch, since)
+            for *head, seal, parts_seal in noted:
+                what = f"epoch {head[0]} of branch {branch}"
+                self._check(_seal([head]), [(seal,)], what)
+                self._check(seals.get(head[0], 0), [(parts_seal,)], what)
+        found: list[EpochRecord] = []
+        for row in self._rows("epoch", EPOCH, where, branch, since):
+            if found and row[0] != found[-1].epoch + 1:
+                raise RunFileError(
+                    f"{self.path} is damaged: epoch {found[-1].epoch + 1} of branch {branch} is not there"
+                )
+            values = dict(zip(EPOCH, map(_number, row), strict=True))
+            found.append(EpochRecord(**values, layers=tuple(layers.get(row[0], ()))))
+        return found
 
     def findings(self, branch: int, epoch: int) -> tuple[Finding, ...]:
         """What was found at the end of an epoch."""
-        rows = self._db.execute(
-            "SELECT finding FROM finding WHERE branch = ? AND epoch = ? ORDER BY number", (branch, epoch)
-        )
-        return tuple(_finding(json.loads(text)) for (text,) in rows)
+        where = "WHERE branch = ? AND epoch = ?"
+        with self._one_moment():
+            if self._sealed:
+                noted = self._rows("epoch", ("parts_seal",), where, branch, epoch)
+                self._check(self._parts_seal(branch, epoch), noted, f"epoch {epoch} of branch {branch}")
+            rows = self._rows("finding", ("finding",), f"{where} ORDER BY number", branch, epoch)
+            return tuple(_finding(json.loads(text)) for (text,) in rows)
 
     def _changes(self, branch: int) -> list[Change]:
-        rows = self._db.execute(
-            "SELECT step, epoch, name, before, after FROM change WHERE branch = ? ORDER BY number", (branch,)
-        )
+        rows = self._rows("change", CHANGE[2:], "WHERE branch = ? ORDER BY number", branch)
         return [Change(s, e, n, _value(json.loads(b)), _value(json.loads(a))) for s, e, n, b, a in rows]
 
     def _snapshots(self, branch: int) -> list[Snapshot]:
-        rows = self._db.execute("SELECT packed FROM snapshot WHERE branch = ? ORDER BY step", (branch,))
-        return [Snapshot.unpack(packed) for (packed,) in rows]
+        where = "WHERE branch = ? ORDER BY step"
+        columns = ("branch", "step", "packed", *(["seal"] if self._sealed else []))
+        found = []
+        for *row, seal in ((*r, None)[:4] for r in self._rows("snapshot", columns, where, branch)):
+            self._check(_seal([row]), [(seal,)], f"the snapshot of step {row[1]} of branch {branch}")
+            found.append(Snapshot.unpack(row[2]))
+        return found
 
 
 def _began(process: int) -> str | None:
@@ -465,8 +587,19 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
-def _insert(table: str, columns: int, how: str = "") -> str:
-    return f"INSERT {how} INTO {table} VALUES ({', '.join('?' * columns)})"
+def _seal(rows: Iterable[Sequence[Any]], seal: int = 0) -> int:
+    """The CRC-32 of rows as they are in the file, as numbers of 8 bytes, going on from the seal of the rows before."""
+    for row in rows:
+        figures = [x if x.__class__ is float else _figure(x) for x in row]
+        seal = crc32(pack(f"<{len(figures)}d", *figures), seal)
+    return seal
+
+
+def _figure(value: Any) -> float:
+    """A value as a number: a text and a BLOB by its CRC-32."""
+    if value is None:
+        return math.nan
+    return crc32(value if isinstance(value, bytes) else value.encode()) if isinstance(value, bytes | str) else value
 
 
 def _number(value: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
@@ -66,10 +65,7 @@ def summary(path: Path) -> Summary:
         RunFileError: it is not a run.
     """
     with closing(RunLog.open(path, read_only=True)) as log:
-        try:
-            return Summary(path, log.info(), **log.outcome())
-        except (sqlite3.Error, LookupError, TypeError, ValueError) as error:
-            raise RunFileError(f"{path} is damaged: {error}") from None
+        return Summary(path, log.info(), **log.outcome())
 
 
 def summaries(folder: Path) -> Iterator[Summary | RunFileError]:
@@ -111,6 +107,9 @@ def resume(path: str | Path, **options: Any) -> tuple[Session, RunLog]:
         RunFileError: the file is not a run, or damaged.
         ExperimentError: its experiment cannot be loaded.
     """
-    log = RunLog.open(path)
-    experiment, _ = Source.from_mapping(log.info().source).load()
-    return Session.resumed(experiment, log.branches(snapshots=True), log.newest(), **options), log
+    with closing(RunLog.open(path, read_only=True)) as log:  # nothing in the file changes before all of it will do
+        log.refuse_if_written()
+        branches, newest = log.branches(snapshots=True), log.newest()
+        experiment, _ = Source.from_mapping(log.info().source).load()
+    session = Session.resumed(experiment, branches, newest, **options)
+    return session, RunLog.open(path)
