@@ -19,7 +19,7 @@ from tinygrad_nn.training.export import FORMATS, dumps, export
 from tinygrad_nn.training.files import ExperimentError
 from tinygrad_nn.training.recorder import Recorder
 from tinygrad_nn.training.runlog import RunFileError, RunLog
-from tinygrad_nn.training.runs import Summary, directory, remove, resume, summaries, summary
+from tinygrad_nn.training.runs import Summary, Unreadable, directory, remove, resume, summaries, summary
 from tinygrad_nn.training.source import Source
 
 from .console import console
@@ -106,15 +106,20 @@ def _runs(arguments: Sequence[str]) -> int:
         raise Refused("--json lists and --remove deletes: give one of them")
     folder = options.folder or directory()
     chosen: list[Summary] = []
+    unreadable: list[Unreadable] = []
     for entry in summaries(folder):
-        if isinstance(entry, RunFileError):
-            complain(str(entry))
-        elif all(word.lower() in f"{entry.info.name} {entry.path.name}".lower() for word in options.filter):
+        name = f"{'' if isinstance(entry, Unreadable) else entry.info.name} {entry.path.name}".lower()
+        if not all(word.lower() in name for word in options.filter):
+            continue
+        if isinstance(entry, Unreadable):
+            complain(entry.why)
+            unreadable.append(entry)
+        else:
             chosen.append(entry)
     if options.json:
         say(dumps({"folder": str(folder), "runs": [_as_data(entry) for entry in chosen]}))
         return Exit.FINE
-    if not chosen:
+    if not chosen and not unreadable:
         say(f"no runs{' like that' if options.filter else ''} in {folder}")
         return Exit.FINE
     for entry in chosen:
@@ -125,11 +130,18 @@ def _runs(arguments: Sequence[str]) -> int:
     if not options.yes:
         if not sys.stdin.isatty():
             raise Refused("nothing was deleted: add --yes to delete without asking")
-        if input(f"delete {len(chosen)} run{'s' * (len(chosen) > 1)}? [y/N] ").strip().lower() not in ("y", "yes"):
+        damaged = f" and {len(unreadable)} that cannot be read" * bool(unreadable)
+        question = f"delete {len(chosen)} run{'s' * (len(chosen) != 1)}{damaged}? [y/N] "
+        if input(question).strip().lower() not in ("y", "yes"):
             return Exit.FINE
-    for entry in chosen:
-        remove(entry.path)
-    say(f"deleted {len(chosen)}")
+    deleted = 0
+    for path in [entry.path for entry in chosen] + [entry.path for entry in unreadable]:
+        try:
+            remove(path)
+            deleted += 1
+        except RunFileError as error:
+            complain(str(error))
+    say(f"deleted {deleted}")
     return Exit.FINE
 
 

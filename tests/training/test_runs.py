@@ -127,7 +127,7 @@ def test_whoever_looks_meanwhile_sees_an_empty_file_or_a_whole_one(tmp_path, mon
         assert (entry.info.state, entry.epochs) == ("running", 0)
     assert len(seen) == 3
     for entry in seen[:-1]:
-        assert str(entry) == f"{path} is empty: its run begins just now, or was cut off before it began"
+        assert entry.why == f"{path} is empty: its run begins just now, or was cut off before it began"
 
 
 def test_where_no_file_can_be_made_none_is_left(tmp_path, monkeypatch):
@@ -202,6 +202,7 @@ USES = {
     ("tinygrad_nn/training/files.py", "load_experiment"): "read",
     ("tinygrad_nn/training/runlog.py", "_connected"): "read",
     ("tinygrad_nn/training/runlog.py", "open"): "read",
+    ("tinygrad_nn/training/runs.py", "remove"): "a folder is left",
     ("tinygrad_nn/training/runs.py", "summaries"): "read",
     ("tinygrad_nn/training/source.py", "absolute"): "read",
     ("tui/cli.py", "_check_file"): "read",

@@ -181,15 +181,33 @@ def test_a_summary_follows_the_branch_that_was_written_last(tmp_path):
     assert found.hyperparameters["lr"] == 0.5
 
 
-def test_what_is_no_run_among_the_runs_is_told_and_left(tmp_path):
+def test_what_cannot_be_read_among_the_runs_is_told_and_can_be_removed(nn_debug, tmp_path):
     recorded(tmp_path / "a.nndb")
-    (tmp_path / "b.nndb").write_text("x")
+    whole = (tmp_path / "a.nndb").read_bytes()
+    unreadable = {"bad-text": b"x", "bad-stub": b"", "bad-half": whole[: len(whole) // 2], "bad-page": whole[:4096]}
+    for name, content in unreadable.items():
+        (tmp_path / f"{name}.nndb").write_bytes(content)
+    (tmp_path / "bad-link.nndb").symlink_to(tmp_path / "nothing")
+    (tmp_path / "bad-folder.nndb").mkdir()
+    os.utime(tmp_path / "bad-folder.nndb", (1e9, 1e9))
     found = list(summaries(tmp_path))
-    assert sorted(type(entry).__name__ for entry in found) == ["RunFileError", "Summary"]
-    with pytest.raises(RunFileError):
-        remove(tmp_path / "b.nndb")
-    assert (tmp_path / "b.nndb").exists()
+    assert sorted(type(entry).__name__ for entry in found) == ["Summary", *["Unreadable"] * 6]
+    listed = nn_debug("runs", "--in", str(tmp_path))
+    for name in (*unreadable, "bad-link", "bad-folder"):
+        assert f"{name}.nndb" in listed
+    with pytest.raises(RunFileError, match=r"begins just now"):
+        remove(tmp_path / "bad-stub.nndb")  # it may be a run's first moment
+    for name in unreadable:
+        os.utime(tmp_path / f"{name}.nndb", (1e9, 1e9))
+    assert "deleted 5" in nn_debug("runs", "--in", str(tmp_path), "--remove", "--yes", "bad")
+    assert sorted(p.name for p in tmp_path.glob("*.nndb")) == ["a.nndb", "bad-folder.nndb"]
     assert list(summaries(tmp_path / "nowhere")) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have other permissions here")
+def test_a_run_is_for_its_owner_alone(tmp_path):
+    recorded(tmp_path / "a.nndb")
+    assert (tmp_path / "a.nndb").stat().st_mode & 0o777 == 0o600
 
 
 def test_new_files_have_names_of_their_own(tmp_path):

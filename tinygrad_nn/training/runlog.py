@@ -158,7 +158,7 @@ class RunLog:
             raise RunFileError(f"{path}: no run can be recorded here ({error})") from None
         made = False
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             made = True
             log = cls(path, _connected(path))
             log._fill(info)

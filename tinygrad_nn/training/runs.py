@@ -68,13 +68,21 @@ def summary(path: Path) -> Summary:
         return Summary(path, log.info(), **log.outcome())
 
 
-def summaries(folder: Path) -> Iterator[Summary | RunFileError]:
-    """The runs of a folder, the newest first; an error in the place of a file that is not a run, or damaged."""
+@dataclass(frozen=True)
+class Unreadable:
+    """A file among the runs that is not a run, or damaged, or a link to nothing."""
+
+    path: Path
+    why: str
+
+
+def summaries(folder: Path) -> Iterator[Summary | Unreadable]:
+    """The runs of a folder, the newest first, and what there cannot be read."""
     for path in sorted(folder.glob(f"*{SUFFIX}"), key=_written, reverse=True) if folder.is_dir() else []:
         try:
             yield summary(path)
         except RunFileError as error:
-            yield error
+            yield Unreadable(path, str(error))
 
 
 def _written(path: Path) -> float:
@@ -87,13 +95,22 @@ def _written(path: Path) -> float:
 
 
 def remove(path: Path) -> None:
-    """Delete a run's file, with the files that SQLite keeps for it.
+    """Delete a run's file, with the files that SQLite keeps for it; a damaged one as well.
 
     Raises:
-        RunFileError: it is not a run, or still written.
+        RunFileError: it is still written, may be a run that begins just now, or is a folder.
     """
-    if summary(path).info.state == "running":
+    try:
+        running = summary(path).info.state == "running"
+    except RunFileError:
+        with suppress(FileNotFoundError):  # a link to nothing
+            if time.time() - path.stat().st_mtime < 60:
+                raise
+        running = False
+    if running:
         raise RunFileError(f"{path} is being recorded: end that run first")
+    if path.is_dir() and not path.is_symlink():
+        raise RunFileError(f"{path} is a folder, not a run: it was left")
     for part in ("", "-wal", "-shm"):
         Path(f"{path}{part}").unlink(missing_ok=True)
 
