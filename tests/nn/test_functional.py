@@ -723,3 +723,15 @@ def test_no_more_is_taken_away_than_there_is(n: int, amounts: tuple[int, int]) -
     with pytest.raises(ValueError, match=rf"leaves nothing of an axis of length {n}"):
         F.pad(Tensor(np.zeros((2, n))), amounts)
     assert F.pad(Tensor(np.zeros((2, 3))), (-3, 1)).tolist() == [[0], [0]]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_where_a_target_is_0_its_gradient_in_kl_div_is_nan(create_graph):
+    """There log target is infinite; the loss and the other gradients are not."""
+    log_p, target = tn.tensor([-1.5, -0.25], requires_grad=True), tn.tensor([0.0, 0.5], requires_grad=True)
+    loss = F.kl_div(log_p, target, reduction="sum")
+    loss.backward(create_graph=create_graph)
+    assert loss.item() == pytest.approx(0.5 * (math.log(0.5) + 0.25))
+    assert np.isnan(np.asarray(target.grad)).tolist() == [True, False]
+    np.testing.assert_allclose(np.asarray(target.grad)[1], math.log(0.5) + 1 + 0.25, rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(log_p.grad), [0, -0.5])

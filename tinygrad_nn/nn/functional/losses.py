@@ -128,14 +128,16 @@ def kl_div(
     """target · (log target - input): the divergence from a distribution whose logarithm `input` is (Kullback 1951).
 
     "batchmean", the sum divided by the length of the first axis, is the divergence; "mean" divides by the number of all
-    elements. With `log_target` the target is a logarithm too. A target of 0 costs nothing.
+    elements. With `log_target` the target is a logarithm too. A target of 0 costs nothing; the gradient of
+    such a target is NaN, as in PyTorch: the logarithm is infinite there.
     """
     t = matching(target, input)
     if log_target:
         losses = t.exp() * (t - input)
     else:
         empty = t.data == 0
-        losses = t * (ops.where(empty, 1, t).log() - input)  # 0 · log 0 is 0
+        entropy = ops.where(empty, 0, t * ops.where(empty, np.nan, t).log())  # 0 · log 0 is 0, its gradient is NaN
+        losses = entropy - t * input
     if reduction == "batchmean":
         return losses.sum() / input.shape[0] if input.ndim else losses.sum()
     check_reduction(reduction, "batchmean")
