@@ -1,7 +1,7 @@
 """Walking back: from an output to the gradients of what it was made from.
 
     backward(loss)                      # adds the gradients to the leaves' .grad
-    dx, dy = grad(loss, [x, y])         # returns those that are asked for
+    dx, dy = grad(loss, [x, y])         # returns the ones that are asked for
 
 Both are one walk: of the nodes whose gradient waits, take the newest and hand its gradient on to its parents, by the
 rules of its primitive. Whatever used a node is newer than the node, so by then its gradient is complete.
@@ -161,7 +161,7 @@ def ordered(roots: Iterable[Node | Leaf]) -> list[Node]:
 
 
 def leading_to(nodes: list[Node], targets: set[Node | Leaf]) -> set[Node | Leaf]:
-    """Those of `nodes` (newest first) that the targets' gradients pass through."""
+    """Which of `nodes` (newest first) the targets' gradients pass through."""
     useful = set(targets)
     for node in reversed(nodes):
         if any(parent in useful for parent in node.parents):
@@ -175,7 +175,7 @@ def walk(
     retain_graph: bool = False,
     create_graph: bool = False,
 ) -> dict[Any, Any]:
-    """From the gradients of the outputs to those of the targets (of all leaves if None).
+    """From the gradients of the outputs to the gradients of the targets (of all leaves if None).
 
     They are arrays, or with `create_graph` Tensors; `grads` is used up.
     """

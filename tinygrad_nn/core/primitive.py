@@ -1,9 +1,9 @@
-"""Primitive: an operation with its forward rule and, beside it, its backward rules.
+"""Primitive: an operation with its forward rule and its backward rules.
 
 A backward rule is a vector-Jacobian product for one input, `vjp(g, y, *inputs, **attrs)`: from the
 gradient `g` of the output `y` to the gradient of that input. It is written with operators and methods
 that arrays and Tensors share. Run on arrays it is the ordinary backward pass; run on Tensors it is
-itself recorded, and gradients of gradients follow. There is no second copy of any derivative.
+itself recorded, and gradients of gradients follow. No derivative is written twice.
 
 What a rule may rely on, and what it must keep:
 
