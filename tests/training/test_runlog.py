@@ -346,6 +346,26 @@ def test_a_damaged_file_is_refused_and_never_read_as_another_run(faults, tmp_pat
     assert path.read_bytes() == whole
 
 
+def test_a_clock_that_goes_back_leaves_the_newest_branch_the_newest(tmp_path, monkeypatch):
+    path = tmp_path / "a.run"
+    clock = iter(range(2_000_000_000, 0, -1000))
+    monkeypatch.setattr("tinygrad_nn.training.runlog.time.time", lambda: float(next(clock)))
+    s, recorder = recorded(path)
+    s.next(2)
+    s.fork(1, lr=0.5)
+    s.next(2)
+    s.checkout("main")
+    s.next()
+    recorder.close()
+    with closing(RunLog.open(path)) as log:
+        assert log.newest() == 0
+        written = [row[0] for row in log._db.execute("SELECT written FROM epoch ORDER BY written")]
+    assert len(set(written)) == len(written) == 6
+    again, log = resume(path)
+    log.close()
+    assert again.branch.name == "main"
+
+
 def test_an_epoch_that_is_missing_is_told(tmp_path):
     path = tmp_path / "a.run"
     forked(path)

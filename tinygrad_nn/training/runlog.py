@@ -139,6 +139,7 @@ class RunLog:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._db = connection
+        self._written: float | None = None  # when the newest epoch was
 
     @classmethod
     def create(cls, path: str | Path, info: RunInfo) -> RunLog:
@@ -320,7 +321,7 @@ class RunLog:
 
     def _add_epoch(self, branch: int, record: EpochRecord, findings: Sequence[Finding]) -> None:
         values = [getattr(record, name) for name in EPOCH]
-        self._insert("epoch", ("branch", *EPOCH, "written"), [(branch, *values, time.time())])
+        self._insert("epoch", ("branch", *EPOCH, "written"), [(branch, *values, self._now())])
         rows = []
         for layer in record.layers:
             histograms = b"".join(_packed(getattr(layer, name)) for name in HISTOGRAMS)
@@ -332,6 +333,13 @@ class RunLog:
         seals = (_seal(own), self._parts_seal(branch, record.epoch))
         where = "WHERE branch = ? AND epoch = ?"
         self._db.execute(f"UPDATE epoch SET seal = ?, parts_seal = ? {where}", (*seals, branch, record.epoch))
+
+    def _now(self) -> float:
+        """The time, and later than that of every epoch in the file, though the machine's clock may have gone back."""
+        if self._written is None:
+            self._written = self._db.execute("SELECT max(written) FROM epoch").fetchone()[0] or 0.0
+        self._written = max(time.time(), math.nextafter(self._written, math.inf))
+        return self._written
 
     def _parts_seal(self, branch: int, epoch: int) -> int:
         seal = 0
