@@ -26,8 +26,9 @@ from tinygrad_nn.records import EpochRecord, Histogram, LayerRecord
 from tinygrad_nn.training import Experiment, Hyperparameters, Session
 from tinygrad_nn.training.branches import Branch
 from tinygrad_nn.training.recorder import Recorder
-from tinygrad_nn.training.runlog import EPOCH, HISTOGRAMS, LAYER, MIGRATIONS, RUN, RunFileError, RunInfo, RunLog
+from tinygrad_nn.training.runlog import RunFileError, RunInfo, RunLog
 from tinygrad_nn.training.runs import resume, summary
+from tinygrad_nn.training.schema import EPOCH, HISTOGRAMS, LAYER, MIGRATIONS, RUN
 
 INFO = RunInfo("a run", {"data": "xor"}, "accuracy", "xor: 4 examples", 1.5e9)
 

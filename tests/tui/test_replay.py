@@ -17,8 +17,9 @@ import pytest
 from tests.training.test_runlog import as_of_version
 from tinygrad_nn.training import Session
 from tinygrad_nn.training.recorder import Recorder
-from tinygrad_nn.training.runlog import MIGRATIONS, RunFileError, RunInfo, RunLog
+from tinygrad_nn.training.runlog import RunFileError, RunInfo, RunLog
 from tinygrad_nn.training.runs import summary
+from tinygrad_nn.training.schema import MIGRATIONS
 from tinygrad_nn.training.source import Source
 from tui import replay as module
 from tui.inferior import Inferior, Start
