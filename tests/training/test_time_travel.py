@@ -133,6 +133,21 @@ def test_whatever_the_verbs_every_branch_runs_again_to_the_same_numbers(optimize
     assert s.repeatable
 
 
+def test_the_layers_of_a_moment_are_the_same_however_one_came_there():
+    """Their gradients are over the epoch's steps at its end, and not of the last step alone."""
+    s = Session(Experiment("moons", FULL.replace(batch_size=40, epochs=4)))
+    for epoch in range(1, 5):
+        s.next()
+        there = s.layers
+        assert there == s.history[-1].layers
+        s.rewind(epoch - 1)
+        s.rewind(epoch)
+        assert s.layers == there
+        s.rewind(epoch - 1)
+        s.next()
+        assert repr(s.layers) == repr(there)
+
+
 def test_a_change_in_the_past_makes_a_branch_and_leaves_the_original():
     s = session()
     s.next(6)

@@ -308,7 +308,7 @@ class Trainer:
         self._in_epoch = False
         sums = self._sums
         steps = self.steps - sums.first_step
-        layers = tuple(
+        self.layers = tuple(  # what the step saw, with the gradients of all the epoch's steps
             replace(x, gradient_norm=math.sqrt(s / steps), gradient_rms=math.sqrt(s / steps / x.parameters))
             for x, s in zip(self.layers, sums.squares, strict=True)
         )
@@ -322,7 +322,7 @@ class Trainer:
             val_metric=val_metric,
             lr=lr,
             seconds=sums.seconds,
-            layers=layers,
+            layers=self.layers,
         )
         self._close(record)
 
