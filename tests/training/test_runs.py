@@ -196,7 +196,10 @@ LOOKING = {"exists", "is_file", "is_dir", "lexists", "isfile", "isdir", "access"
 # so a new file is asked for in one step, which fails where there is one (O_EXCL, mode "x", mkdir).
 USES = {
     ("tinygrad_nn/memory.py", "refuse_other_than_a_file"): "read",
-    ("tinygrad_nn/nn/serialization.py", "_replace"): "a file of that name is meant to be replaced, and keeps its mode",
+    (
+        "tinygrad_nn/nn/serialization.py",
+        "replace_file",
+    ): "it is meant to be replaced, and keeps its mode",
     ("tinygrad_nn/training/export.py", "export"): "to refuse before the work; what is free is claimed after it",
     ("tinygrad_nn/training/files.py", "experiment_on"): "read",
     ("tinygrad_nn/training/files.py", "load_experiment"): "read",

@@ -82,7 +82,7 @@ def summary(model: Module, input_shape: Sequence[int] | Sequence[Sequence[int]],
     if batch < 1:
         raise ValueError(f"batch is the number of examples, at least 1, not {batch}")
     shapes = tuple((batch, *shape) for shape in _input_shapes(input_shape))
-    twin = _copy(model).eval()
+    twin = copied(model).eval()
     dtype = next((p.dtype for p in twin.parameters()), np.float32)
     inputs = [np.zeros(shape, dtype) for shape in shapes]
     outputs: dict[int, tuple[Shape, ...]] = {}
@@ -115,7 +115,7 @@ def _input_shapes(input_shape: Sequence[Any]) -> tuple[Shape, ...]:
     return tuple(shape for part in input_shape for shape in _input_shapes(part))
 
 
-def _copy(model: Module) -> Module:
+def copied(model: Module) -> Module:
     """A copy that shares nothing with `model` but tensors that a graph made, which cannot be copied; without hooks."""
     memo: dict[int, Any] = {}
     for module in model.modules():

@@ -60,7 +60,7 @@ def save(state: Module | Mapping[str, ArrayLike | Tensor], path: StrPath) -> Non
     for name, array in arrays.items():
         if array.dtype.newbyteorder("<") not in DTYPES.values():
             raise TypeError(f"a safetensors file holds no {array.dtype}, as {name!r} is: convert it first")
-    _replace(path, safetensors.numpy.save(arrays, {CHECKSUM: _checksum(arrays)}))
+    replace_file(path, safetensors.numpy.save(arrays, {CHECKSUM: _checksum(arrays)}))
 
 
 def load(path: StrPath) -> dict[str, Array]:
@@ -124,7 +124,7 @@ def _checksum(arrays: Mapping[str, Array]) -> str:
     return f"{crc:08x}"
 
 
-def _replace(target: StrPath, content: bytes) -> None:
+def replace_file(target: StrPath, content: bytes) -> None:
     """Make `content` the file at `target` in one step, through a temporary file in the same folder."""
     from pathlib import Path
 

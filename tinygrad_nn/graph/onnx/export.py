@@ -52,13 +52,13 @@ def to_onnx(
         ImportError: no onnx (extra `onnx`).
     """
     onnx = onnx_package()
-    from ...nn.model_summary import _copy
-    from ...nn.serialization import _replace
+    from ...nn.model_summary import copied
+    from ...nn.serialization import replace_file
 
     inputs = [as_array(x) for x in (example_input if isinstance(example_input, tuple) else (example_input,))]
     if any(0 in x.shape for x in inputs):
         raise ValueError(f"an example input of shape {[x.shape for x in inputs]} has no elements to see the model on")
-    twin = _copy(model).eval()
+    twin = copied(model).eval()
     named = {n: t.data for n, t in (*twin.named_buffers(), *twin.named_parameters())}
     run = record(twin, inputs)
     exported = None
@@ -75,7 +75,7 @@ def to_onnx(
         exported = _consistent(twin, run, named, inputs, (None, None, None))
     proto = exported.proto(type(model).__name__)
     onnx.checker.check_model(proto, full_check=True)
-    _replace(path, proto.SerializeToString())
+    replace_file(path, proto.SerializeToString())
     return Path(path)
 
 

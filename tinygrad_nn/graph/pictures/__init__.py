@@ -1,7 +1,7 @@
-"""A graph as a picture: as Graphviz's language (`diagram`), drawn by its programs (`engines`), in a file (`files`)."""
+"""A graph as a picture: as Graphviz's language (`diagram`), drawn by its programs (`drawing`), in a file (`files`)."""
 
 from .diagram import RAMP, THEMES, Direction, Theme, contrast, dot
-from .engines import HOW, DrawingError, draw, engines
+from .drawing import HOW, DrawingError, draw, engines
 from .files import render_graph, svg_or_none
 
 __all__ = [

@@ -13,7 +13,7 @@ from ..build import graph
 from ..data import Graph
 from ..levels import LEVELS, READABLE, TOO_MANY, Level, at_level
 from .diagram import Direction, Theme, dot
-from .engines import HOW, DrawingError, draw, engines
+from .drawing import HOW, DrawingError, draw, engines
 
 FORMATS = ("svg", "png", "pdf")
 
