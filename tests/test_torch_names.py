@@ -588,3 +588,17 @@ def test_who_holds_a_gradient_sees_it_grow() -> None:
     assert held is x.grad
     assert held is not None
     assert held.tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int8, np.int16, np.int32, np.int64, np.float16, np.float64])
+@pytest.mark.parametrize("name", ["sum", "prod", "cumsum", "cumprod"])
+@pytest.mark.parametrize("shape", [(0,), (2, 0), (2, 3)])
+def test_a_reduction_has_the_dtype_that_is_asked_for(name, shape, dtype):
+    """Also where nothing is left to reduce."""
+    for source in (bool, np.int8, np.int64, np.float32):
+        x = tinygrad_nn.tensor(np.ones(shape, source))
+        for dim in (*range(len(shape)), *([None] if name in ("sum", "prod") else [])):
+            got = getattr(x, name)(dim, dtype=dtype)
+            expected = getattr(np, name)(np.ones(shape, source), axis=dim, dtype=dtype)
+            assert got.dtype == dtype
+            np.testing.assert_array_equal(got.numpy(), expected)

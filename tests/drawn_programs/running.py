@@ -198,9 +198,15 @@ class Run:
 
     def _same_gradient(self, name: str) -> None:
         ours, theirs = self.ours[name], self.theirs[name]
-        if not isinstance(theirs, torch.Tensor) or not ((theirs.is_leaf and ours.is_leaf) or name in self.retained):
+        if not isinstance(theirs, torch.Tensor):
             return
-        mine, yours = ours.grad, theirs.grad
+        try:
+            leaf, yours = theirs.is_leaf, theirs.grad if theirs.is_leaf or name in self.retained else None
+        except RuntimeError:  # a view that is no longer valid
+            return
+        if not ((leaf and ours.is_leaf) or name in self.retained):
+            return
+        mine = ours.grad
         if (mine is None) != (yours is None):
             raise Difference(f"{name}.grad is {mine}, not {yours}")
         if yours is not None:

@@ -58,7 +58,8 @@ def prod(
 def _product(x: Tensor, axis: int) -> Tensor:
     """The product along an axis, which stays: elements are multiplied in pairs, and these in pairs again."""
     if not x.shape[axis]:
-        return x.sum(axis=axis, keepdims=True) + 1
+        ones = x.sum(axis=axis, keepdims=True) + 1
+        return ones if ones.dtype == x.dtype else ones.astype(x.dtype)  # sums of small integers are wider
     while (n := x.shape[axis]) > 1:
         first, second = _part(x, axis, 0, n // 2), _part(x, axis, n // 2, n // 2 * 2)
         rest = [_part(x, axis, n - 1, n)] if n % 2 else []
