@@ -105,7 +105,9 @@ def remove(path: Path) -> None:
     except RunFileError:
         with suppress(FileNotFoundError):  # a link to nothing
             if time.time() - path.stat().st_mtime < 60:
-                raise
+                raise RunFileError(
+                    f"{path} was left: it is of the last minute, and may be a run that begins just now"
+                ) from None
         running = False
     if running:
         raise RunFileError(f"{path} is being recorded: end that run first")
