@@ -105,8 +105,8 @@ class RunLog:
         return log
 
     @classmethod
-    def open(cls, path: str | Path, read_only: bool = False) -> RunLog:
-        """A file that is there, to go on with it or to look at it.
+    def open(cls, path: str | Path, read_only: bool = False, take_over: bool = True) -> RunLog:
+        """A file that is there, to look at it (`read_only`), or to go on with it: now, or when `take_over` is called.
 
         Raises:
             RunFileError: it is not a run.
@@ -128,18 +128,30 @@ class RunLog:
                 raise RunFileError(f"{path} is an SQLite file, but not a recorded run")
             if version > len(MIGRATIONS):
                 raise RunFileError(f"{path} was recorded by a newer version of nn-debug (format {version})")
-            if version < len(MIGRATIONS) and not read_only:
-                with log._db:
-                    log._migrate(version)
             log.info()
-            if not read_only:
-                log.refuse_if_written()
-                _write_ahead(log._db)
-                with log._db:
-                    log._write_writer()
+            if take_over and not read_only:
+                log.take_over()
         except (OSError, sqlite3.Error, TypeError, ValueError) as error:
             raise RunFileError(f"{path} is damaged, or not a recorded run: {error}") from None
         return log
+
+    def take_over(self) -> None:
+        """Go on with the run: bring its file up to date, and note that this process writes it.
+
+        Raises:
+            RunFileError: another process goes on with it, or it cannot be written.
+        """
+        self.refuse_if_written()
+        try:
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version < len(MIGRATIONS):
+                with self._db:
+                    self._migrate(version)
+            _write_ahead(self._db)
+            with self._db:
+                self._write_writer()
+        except sqlite3.Error as error:
+            raise RunFileError(f"{self.path} cannot be gone on with: {error}") from None
 
     def refuse_if_written(self) -> None:
         """Refuse to go on with a run that another process goes on with.

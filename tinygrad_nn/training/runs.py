@@ -126,9 +126,13 @@ def resume(path: str | Path, **options: Any) -> tuple[Session, RunLog]:
         RunFileError: the file is not a run, or damaged.
         ExperimentError: its experiment cannot be loaded.
     """
-    with closing(RunLog.open(path, read_only=True)) as log:  # nothing in the file changes before all of it will do
+    log = RunLog.open(path, take_over=False)
+    try:
         log.refuse_if_written()
-        branches, newest = log.branches(snapshots=True), log.newest()
         experiment, _ = Source.from_mapping(log.info().source).load()
-    session = Session.resumed(experiment, branches, newest, **options)
-    return session, RunLog.open(path)
+        session = Session.resumed(experiment, log.branches(snapshots=True), log.newest(), **options)
+        log.take_over()  # nothing in the file has changed until now
+    except BaseException:
+        log.close()
+        raise
+    return session, log
