@@ -64,7 +64,7 @@ def backward(
         else:
             total = before.data if isinstance(before, Value) else before
             if (isinstance(before, Value) and before.node is not None) or not total.flags.writeable:
-                variable._grad = asarray(total + g)  # it has a graph of its own
+                variable._grad = asarray(total + g)  # it has a graph of its own, or may not be written
             else:  # who holds the gradient sees it grow, as in PyTorch
                 np.add(total, g, total)
                 note_write(total)
@@ -177,7 +177,7 @@ def walk(
 ) -> dict[Any, Any]:
     """From the gradients of the outputs to the gradients of the targets (of all leaves if None).
 
-    They are arrays, or with `create_graph` Tensors; `grads` is used up.
+    They are arrays, or with `create_graph` Tensors; `grads` is changed, and may be what is returned.
     """
     useful = None if targets is None else leading_to(ordered(grads), targets)
     outer = mode.get()
@@ -204,7 +204,7 @@ def _hand_on(
     """Newest first, let each node hand the gradient of its output on; the gradients of targets met on the way."""
     found: dict[Any, Any] = {}
     observers = mode.get().observers
-    lending = targets is None and not observers and not create_graph  # what others will see is not on loan
+    lending = targets is None and not observers and not create_graph  # never where others could keep the array
     pending = [(-node.order, node) for node in grads if node.__class__ is Node]
     heapify(pending)
     while pending:

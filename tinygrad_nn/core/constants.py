@@ -1,6 +1,6 @@
 """Small constant arrays that operations need at every step, made once, and the sum that one of them makes quick.
 
-Nobody may change them.
+Do not change them; `ZERO` and `ONE` are not protected.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import numpy as np
 
 from .node import Array
 
-# Of every dtype: beside a small array, a Python number costs NumPy as much again as the operation.
+# One of each dtype: a Python number with a small array doubles the cost of the operation.
 ZERO, ONE = ({np.dtype(code): np.array(value, code) for code in "?bhilqBHILQefdg"} for value in (0, 1))
 
 
 @lru_cache(maxsize=64)
 def constant(value: float, dtype: np.dtype[Any], shape: int | tuple[int, ...] = ()) -> Array:
-    """An array of one number, where operations meet the same one again and again."""
+    """An array filled with one value; the same array for the same arguments."""
     return _fixed(np.full(shape, value, dtype))
 
 

@@ -19,13 +19,13 @@ Axis: TypeAlias = int | tuple[int, ...] | list[int] | None
 Hook: TypeAlias = Callable[[Any], Any]
 
 DEFAULT_DTYPE = np.dtype(np.float32)
-clock = count(1).__next__  # orders nodes, and in-place writes among them
+clock = count(1).__next__  # numbers nodes, in-place writes, hooks and backward passes
 
 
 class Value:
     """What operations need of a tensor: its array, the node that made it, and its gradient.
 
-    `Tensor` is made of it, on a higher floor: the class of results is handed down, by `results_are`.
+    `Tensor` is a subclass, on a higher floor; `results_are` says here that results are of that class.
     """
 
     __slots__ = ("__weakref__", "_grad", "data", "node")
@@ -111,7 +111,7 @@ class Node:
     hooks: dict[int, Hook] | None
 
 
-RETAIN = 0  # the key of the hook that keeps a gradient: no clock's time, and last whenever it was registered
+RETAIN = 0  # the key of the hook that keeps a gradient: the clock never gives 0; this hook always runs last
 
 
 class Handle:
@@ -119,7 +119,7 @@ class Handle:
 
     def __init__(self, hooks: dict[int, Hook], hook: Hook) -> None:
         self._hooks = hooks
-        self._key = clock()  # not id(self): a handle that nobody keeps would give its place to the next
+        self._key = clock()  # not id(self): Python may use the id of a dead handle again
         hooks[self._key] = hook
 
     def remove(self) -> None:
@@ -130,7 +130,7 @@ class Handle:
 
 
 def as_array(value: ArrayLike | Value, dtype: DTypeLike | None = None) -> Array:
-    """`value` as an array in native byte order: Python floats become float32, arrays of all kinds keep their dtype."""
+    """`value` as an array in native byte order: floats become float32, arrays keep their dtype if none is given."""
     if isinstance(value, Value):
         value = value.data
     if value.__class__ is np.ndarray and dtype is None and value.dtype.kind in "fiub" and value.dtype.isnative:
@@ -149,7 +149,7 @@ def refuse_unfit(numbers: Any, dtype: np.dtype[Any]) -> None:
     """Refuse values that a dtype of whole numbers does not hold.
 
     Raises:
-        ValueError: whole numbers of this dtype do not reach to these, or there is NaN or infinity among them.
+        ValueError: a value is out of range, NaN or infinite.
     """
     if dtype.kind not in "iu":
         return

@@ -50,7 +50,7 @@ class Mode:
 
     recording: bool = True  # whether operations leave a graph behind
     observers: tuple[Observer, ...] = ()
-    walk: int = 0  # the number of the backward pass under way, 0 outside of one
+    walk: int = 0  # the number of the backward pass under way; 0 outside one, and in one on arrays that nobody observes
 
 
 mode: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - quicker to read than what belongs to a thread

@@ -9,7 +9,7 @@ What a rule may rely on, and what it must keep:
 
 - Broadcasting is undone by the walker: the rule of `a + b` is just `g`.
 - It returns `g` itself, a view of it, or a new array, and changes nothing in place (but see `Into`).
-- It keeps dtypes (constants are Python numbers); the walker casts what integers promoted.
+- It keeps dtypes (constants are Python numbers, or arrays of that dtype); the walker casts what integers promoted.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class EachInput:
 
 
 class Rules:
-    """What a step reads of a primitive, in slots."""
+    """What every call reads of a primitive; slots make that fast."""
 
     __slots__ = ("forward", "inputs", "name", "reads_values", "vjps")
 
@@ -53,9 +53,9 @@ class Primitive(Rules):
     """One differentiable operation. Calling it on arrays computes; on Tensors it also records.
 
     `vjps` has a rule for each input, None where no gradient goes; for any number of inputs,
-    `EachInput(rule)`. What a rule takes behind `g` and `y` is the primitive's signature: its inputs, then attributes,
-    which a caller may give by place or by name, or leave out where the rule has a default; `forward` takes them by name
-    alone. `doc` is what `help` shows.
+    `EachInput(rule)`. The parameters of a rule after `g` and `y` are the primitive's own: its inputs, then attributes.
+    A caller gives attributes by place or by name, or leaves them out where the rule has a default; `forward` gets them
+    by name. `doc` is what `help` shows.
     One's own is made the same way, and `testing.gradcheck` tells whether it is right:
 
         cube = Primitive("cube", lambda x: x * x * x, lambda g, y, x: g * (3 * x * x), doc="x³")
@@ -148,7 +148,7 @@ class Primitive(Rules):
         return out
 
     def _settled(self, y: Array, arrays: Sequence[Any], attrs: dict[str, Any]) -> Array:
-        """The result in PyTorch's dtype: the widest floating one of the inputs that have axes, float32 for integers.
+        """The result in PyTorch's dtype: the widest floating one of inputs with axes, float32 if all are integers.
 
         Of integers NumPy makes float64, which is converted, or float16 of small ones, which lacks digits: that is
         computed again from float32.
@@ -187,7 +187,7 @@ def _signature(forward: Forward, vjps: Sequence[Vjp | Into | EachInput | None]) 
 
 
 def _beside_single(y: Array, arrays: Sequence[Any]) -> Array:
-    """Whole numbers, in the dtype of those with axes where a single one has another, as with floating-point numbers."""
+    """An integer result in the dtype of the integer inputs that have axes: a single number does not widen it."""
     whole = [a for a in arrays if isinstance(a, ndarray) and a.dtype.kind in "iu"]
     dtypes = {a.dtype for a in whole if a.ndim}
     if y.dtype.kind not in "iu" or not dtypes or all(a.ndim for a in whole):
@@ -202,7 +202,7 @@ PLAIN = frozenset({np.ndarray, float, int, bool})
 def plain(x: Any, beside: Sequence[Any]) -> Array | float | int | bool:
     """An operand that is not a Tensor as an array or a Python number.
 
-    Beside Tensors, NumPy's scalars become Python's and lists take the Tensors' dtype: neither changes a dtype. Among
+    With Tensors, NumPy's scalars become Python's, and lists of floats take the first floating Tensor's dtype. Among
     arrays, in a backward rule, a scalar is what NumPy has made of a 0-d array.
     """
     if isinstance(x, np.generic):
@@ -220,6 +220,6 @@ def plain(x: Any, beside: Sequence[Any]) -> Array | float | int | bool:
 
 
 def floats(x: Any) -> Array:
-    """What a forward rule computes with whose steps would wrap small integers, or lack digits: these become float32."""
+    """`x` as a floating-point array: integers and booleans become float32, so that no step wraps or lacks digits."""
     array = asarray(x)
     return array if array.dtype.kind == "f" else array.astype(DEFAULT_DTYPE)

@@ -12,7 +12,7 @@ from .node import Array, Node, clock
 
 
 class Written:
-    """What the library has changed of one buffer: when all of it, and when which bytes of it."""
+    """What the library has changed of one buffer: when last all of it, and when parts of it."""
 
     __slots__ = ("all", "buffer", "parts")
 
@@ -68,7 +68,7 @@ def note_write(array: Array) -> None:
 
 
 def saved(node: Node) -> Iterator[Array]:
-    """The arrays that the rules of a node read: inputs, output, and those among its attributes (an index, a target)."""
+    """The arrays that the rules of a node may read: inputs, output, arrays among its attributes (an index, a target)."""
     values = (*(node.arrays or ()), node.output) if node.primitive.reads_values else ()
     for value in (*values, *node.attrs.values()):
         for array in value if isinstance(value, tuple) else (value,):
