@@ -68,7 +68,7 @@ def note_write(array: Array) -> None:
 
 
 def saved(node: Node) -> Iterator[Array]:
-    """The arrays that the rules of a node may read: inputs, output, arrays among its attributes (an index, a target)."""
+    """The arrays that the rules of a node may read: inputs, output, arrays in its attributes (an index, a target)."""
     values = (*(node.arrays or ()), node.output) if node.primitive.reads_values else ()
     for value in (*values, *node.attrs.values()):
         for array in value if isinstance(value, tuple) else (value,):
