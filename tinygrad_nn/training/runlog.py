@@ -295,7 +295,7 @@ class RunLog:
         return seal
 
     def _add_changes(self, branch: int, changes: Sequence[Change]) -> bool:
-        """Add those that the file does not have; whether there were any."""
+        """Add the changes that the file does not have yet; whether there were any."""
         before = self._db.total_changes
         rows = [
             (branch, i, c.step, c.epoch, c.name, json.dumps(c.before), json.dumps(c.after))
